@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""adopt: the connection that systemd accepted, its peer, and its deadline.  Nothing is read from the client yet.
+
+From systemd (sd_listen_fds(3), systemd.socket(5) under Accept=yes): LISTEN_PID and LISTEN_FDS=1 are required, fd 3 is
+the connection.  LISTEN_FDNAMES and REMOTE_ADDR are not used: the first is "connection" or the unit's choice depending on
+the version, the second is absent when the client has left already; the kernel is asked instead.
+"""
+
+from selsock.cores import posix, select, socket, time
+from selsock.errors import AdoptFault, PeerGone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+LISTEN_FDS_START = 3
+LINGER_BYTES = 65536
+LINGER_SECONDS = 2.0
+
+
+class Client:
+    """The accepted socket.  The only reads and writes of it, each bounded by a deadline on the monotonic clock.
+
+    ``answered`` is set by whoever sends the first byte of a response: after it, no second response may start.
+    """
+
+    __slots__ = ("address", "answered", "deadline", "socket")
+
+    def __init__(self, connection: "socket.socket", address: str) -> None:
+        self.socket: Final = connection
+        self.address: Final = address
+        self.answered = False
+        self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
+
+    def read_into(self, view: memoryview, deadline: float) -> int:
+        """Read once into ``view``; return the count, 0 at the end of the stream.
+
+        Raises TimeoutError at ``deadline`` or the connection's own, PeerGone when the peer has reset.
+        """
+        self.expire(deadline)
+        try:
+            return self.socket.recv_into(view)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise PeerGone(f"reading from the peer: {error.strerror}") from None
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``.  Raises PeerGone when the peer does not take it before the deadline."""
+        self.answered = True
+        try:
+            self.expire(self.deadline)
+            self.socket.sendall(data)
+        except OSError as error:
+            raise PeerGone(f"writing to the peer: {error}") from None
+
+    def write_file(self, file: int, length: int) -> None:
+        """Send ``length`` bytes of the open ``file`` from its start, by sendfile(2).
+
+        Raises PeerGone when the peer does not take them, or when the file ends early: the announced length can no
+        longer be kept, and cutting the connection is how a recipient learns that (RFC 9112 §8).
+        """
+        poll = select.poll()
+        poll.register(self.socket.fileno(), select.POLLOUT)
+        offset = 0
+        while offset < length:
+            try:
+                sent = posix.sendfile(self.socket.fileno(), file, offset, min(length - offset, 1 << 20))
+            except BlockingIOError:
+                poll.poll(self.expire(self.deadline) * 1000)
+                continue
+            except OSError as error:
+                raise PeerGone(f"writing to the peer: {error.strerror}") from None
+            if sent == 0:
+                raise PeerGone(f"the file ended after {offset} of {length} bytes")
+            offset += sent
+
+    def expire(self, deadline: float) -> float:
+        """Give the socket what is left until ``deadline``, in seconds.  Raises TimeoutError when nothing is."""
+        left = min(deadline, self.deadline) - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        self.socket.settimeout(left)
+        return left
+
+    def linger(self) -> None:
+        """Close so that an answer already sent arrives: half-close, then drop what the peer still sends.
+
+        Closing with unread input makes the kernel send RST, which may overtake the answer (RFC 9112 §9.6).
+        """
+        end = time.monotonic() + LINGER_SECONDS
+        left = LINGER_BYTES
+        waste = bytearray(4096)
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            while left > 0 and (count := self.read_into(memoryview(waste), end)):
+                left -= count
+        except (OSError, PeerGone):
+            pass  # the peer may be gone already, and nothing depends on it any more
+        self.socket.close()
+
+
+def adopt(environ: "dict[bytes, bytes]", pid: int) -> Client:
+    """Take over fd 3.  ``environ`` is posix.environ, ``pid`` our own.
+
+    Raises AdoptFault when this is not what Accept=yes hands over, PeerGone when the client has left already.
+    """
+    if environ.get(b"LISTEN_PID") != b"%d" % pid or environ.get(b"LISTEN_FDS") != b"1":
+        raise AdoptFault("expected LISTEN_PID of this process and LISTEN_FDS=1, as systemd passes under Accept=yes")
+    try:
+        posix.set_inheritable(LISTEN_FDS_START, False)
+        connection = socket.socket(fileno=LISTEN_FDS_START)
+    except OSError as error:
+        raise AdoptFault(f"fd 3 is not a socket: {error.strerror}") from None
+    if connection.type != socket.SOCK_STREAM or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise AdoptFault("fd 3 is not an accepted stream connection")
+    try:
+        peer = connection.getpeername()
+    except OSError as error:
+        raise PeerGone(f"left before it was adopted: {error.strerror}") from None
+    return Client(connection, plain_address(peer))
+
+
+def plain_address(peer: object) -> str:
+    """The peer's address as text: IPv4 even where it arrived mapped into IPv6, "local" for AF_UNIX."""
+    if not isinstance(peer, tuple):
+        return "local"
+    address = str(peer[0])
+    mapped = address.removeprefix("::ffff:")
+    return mapped if "." in mapped else address

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""confine: Context to Confined.  One way.  This file is the whole answer to "how are privileges given up?".
+
+Uid, capabilities and no_new_privs are already gone: systemd took them before it started us, and that is checked here.
+What is left is the domain.  Order: close what belongs above the line; refuse a target that would not confine; enter;
+ask the kernel where we are; only then does a ``Confined`` exist, and without one nothing can be served.
+"""
+
+from selsock.context import Context
+from selsock.cores import posix
+from selsock.errors import ConfineFault, PolicyFault
+from selsock.handler.journal import Journal
+from selsock.handler.kernel import Kernel
+from selsock.handler.table import OpenTable
+from selsock.model import Vhost
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+STDOUT, STDERR = 1, 2
+NO_CAPABILITY = "0000000000000000"
+REQUIRED_STATUS = {
+    "Threads": "1",  # setcon(3): with a second thread the kernel would refuse, or leave it outside
+    "NoNewPrivs": "1",
+    "CapInh": NO_CAPABILITY,
+    "CapPrm": NO_CAPABILITY,
+    "CapEff": NO_CAPABILITY,
+    "CapBnd": NO_CAPABILITY,
+    "CapAmb": NO_CAPABILITY,
+}
+
+
+class Confined:
+    """Proof that this process is in ``context`` for good, to serve ``vhost`` alone.  Made in ``confine`` only."""
+
+    __slots__ = ("context", "vhost")
+
+    def __init__(self, context: str, vhost: Vhost) -> None:
+        self.context: Final = context
+        self.vhost: Final = vhost
+
+
+def confine(context: Context, vhost: Vhost, table: OpenTable, journal: Journal, kernel: Kernel, enforce: bool) -> Confined:
+    """Enter ``context`` and prove it.  ``enforce`` is False only under ``selinux: optional`` without enforcement.
+
+    Raises PolicyFault (503) when the target domain is permissive, ConfineFault (500) for anything else.
+    """
+    table.close()
+    # A socket keeps the label of who made it: over this one a tenant could write records that seem to be selsock_t's.
+    journal.close()
+    posix.dup2(STDOUT, STDERR)
+    entered = enter(context, kernel) if enforce else "unconfined (selinux: optional)"
+    check_status()
+    return Confined(entered, vhost)
+
+
+def enter(context: Context, kernel: Kernel) -> str:
+    """setcon to ``context`` with the user and role of this process; return the context as the kernel reports it."""
+    try:
+        user, role, *_ = kernel.getcon().split(":")
+        target = f"{user}:{role}:{context}"
+        if kernel.is_permissive(target):
+            raise PolicyFault(f"the domain of {target} is permissive: it would confine nothing")
+        kernel.setcon(target)
+        reached = kernel.getcon()
+    except (OSError, ValueError) as error:
+        raise ConfineFault(f"entering {context}: {error}") from None
+    if reached != target:
+        raise ConfineFault(f"asked for {target}, but the kernel reports {reached}")
+    return reached
+
+
+def check_status() -> None:
+    """Hold /proc/self/status (proc_pid_status(5)) against ``REQUIRED_STATUS``.  Raises ConfineFault."""
+    try:
+        file = posix.open("/proc/self/status", posix.O_RDONLY | posix.O_CLOEXEC)
+        text = posix.read(file, 16384).decode("ascii", "replace")
+        posix.close(file)
+    except OSError as error:
+        raise ConfineFault(f"/proc/self/status: {error.strerror}") from None
+    found = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    for name, expected in REQUIRED_STATUS.items():
+        if found.get(name) != expected:
+            raise ConfineFault(f"{name} is {found.get(name)}, not {expected}: was this started by selsock@.service?")

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel says of SELinux: the one edge to libselinux, and the one thing that unit tests replace.
+
+Sources: security_getenforce(3), security_check_context(3), security_compute_av_flags(3), setcon(3), getcon(3).
+"""
+
+from selsock.cores import selinux_core
+from selsock.errors import PolicyFault
+
+PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
+
+
+class Kernel:
+    """SELinux as the running kernel has it.  Every failing call raises OSError."""
+
+    __slots__ = ("core",)
+
+    def __init__(self) -> None:
+        try:
+            self.core = selinux_core()
+        except ImportError as error:
+            self.core = None
+            self.why = str(error)
+
+    def mode(self) -> str:
+        """``enforcing``, ``permissive``, ``disabled``, or ``unusable: …`` without libselinux's binding."""
+        if self.core is None:
+            return "not usable: libselinux's Python binding is missing"
+        if self.core.is_selinux_enabled() != 1:
+            return "disabled"
+        return "enforcing" if self.core.security_getenforce() == 1 else "permissive"
+
+    def knows(self, context: str) -> bool:
+        """Whether ``context`` is valid under the loaded policy."""
+        try:
+            return bool(self.core.security_check_context_raw(context) == 0)
+        except OSError:
+            return False
+
+    def is_permissive(self, context: str) -> bool:
+        """Whether the domain of ``context`` is permissive: the flag stands in every access vector computed for it."""
+        vector = self.core.new_av_decision()
+        process = self.core.string_to_security_class("process")
+        self.core.security_compute_av_flags_raw(context, context, process, 0, vector)
+        return bool(self.core.av_decision_flags_get(vector) & PERMISSIVE_FLAG)
+
+    def setcon(self, context: str) -> None:
+        """Enter ``context``."""
+        self.core.setcon_raw(context)
+
+    def getcon(self) -> str:
+        """The context of this process."""
+        _, context = self.core.getcon_raw()
+        return str(context)
+
+
+def check(kernel: Kernel, generation: str, required: bool) -> bool:
+    """Whether the kernel confines, and by the policy that belongs to the table of ``generation``.
+
+    False only where SELinux is not ``required`` and does not enforce.  Raises PolicyFault otherwise.
+    """
+    mode = kernel.mode()
+    if mode != "enforcing":
+        if required:
+            raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")
+        return False
+    if not kernel.knows(f"system_u:object_r:selsock_generation_{generation}:s0"):
+        raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
+    return True

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""static: files beneath the document root, GET and HEAD.  Runs in the tenant's domain, and only with a Confined.
+
+The path is walked one segment at a time from the root's own descriptor, each with O_NOFOLLOW: no link and no ".." can
+lead out (openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS has the same effect, but Python cannot call it without
+ctypes, which costs 3 ms).
+"""
+
+from selsock.cores import posix
+from selsock.handler.adopt import Client
+from selsock.handler.confine import Confined
+from selsock.handler.head import SERVED, RequestHead
+from selsock.handler.response import compose_head, compose_page
+from selsock.handler.serve.media import media_type
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+INDEX = "index.html"
+STEP = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+# Without O_NONBLOCK, opening a FIFO that a tenant has put there would wait for its other end.
+FINAL = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
+FORMAT, DIRECTORY, REGULAR = 0o170000, 0o040000, 0o100000
+EACCES, EPERM = 13, 1
+
+
+class Outcome:
+    """What was answered: ``status`` and the number of ``content`` bytes."""
+
+    __slots__ = ("content", "status")
+
+    def __init__(self, status: int, content: int) -> None:
+        self.status: Final = status
+        self.content: Final = content
+
+
+def serve(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
+    """Answer one request; ``close`` says that this is the connection's last.  Raises PeerGone."""
+    with_content = head.method != "HEAD"
+    if head.method.encode() not in SERVED:
+        return page(client, 405, {"Allow": "GET, HEAD"}, close, with_content=True)
+    names = head.target.segments
+    if any(hidden(name, place) for place, name in enumerate(names)):
+        return page(client, 404, {}, close, with_content)
+    try:
+        file = open_beneath(confined.vhost.root, (*names, INDEX) if head.target.directory else names)
+    except OSError as error:
+        # What the kernel denies is said to be forbidden; a link, or a path through a file, is not there.
+        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close, with_content)
+    try:
+        status = posix.fstat(file)
+        if status.st_mode & FORMAT == DIRECTORY and not head.target.directory:
+            # RFC 3986 §5.2.3: relative links in the index need the slash.  The path is the client's own spelling.
+            location = head.target.raw.partition("?")[0] + "/"
+            return page(client, 301, {"Location": location}, close, with_content)
+        if status.st_mode & FORMAT != REGULAR:
+            return page(client, 404, {}, close, with_content)
+        fields = {"Content-Type": media_type(names[-1] if not head.target.directory else INDEX)}
+        fields["Content-Length"] = str(status.st_size)
+        client.write(compose_head(200, fields, close))
+        if with_content:
+            client.write_file(file, status.st_size)
+        return Outcome(200, status.st_size if with_content else 0)
+    finally:
+        posix.close(file)
+
+
+def hidden(name: str, place: int) -> bool:
+    """Whether ``name`` is a dot-file.  RFC 8615's /.well-known, which ACME needs, is none."""
+    return name.startswith(".") and not (place == 0 and name == ".well-known")
+
+
+def open_beneath(root: str, names: "tuple[str, ...]") -> int:
+    """Open the file at ``names`` beneath ``root`` for reading; return its descriptor.  Raises OSError."""
+    directory = posix.open(root, STEP)
+    try:
+        for name in names[:-1]:
+            below = posix.open(name, STEP, dir_fd=directory)
+            posix.close(directory)
+            directory = below
+        return posix.open(names[-1], FINAL, dir_fd=directory)
+    finally:
+        posix.close(directory)
+
+
+def page(client: Client, status: int, fields: "dict[str, str]", close: bool, with_content: bool) -> Outcome:
+    """Answer with the short page of ``status``."""
+    client.write(compose_page(status, "", fields, close, with_content))
+    return Outcome(status, 0)

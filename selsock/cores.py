@@ -6,7 +6,6 @@ public name stands beside each, and ``tests/unit/test_cores.py`` holds that both
 """
 
 import _operator  # hmac.compare_digest
-import _signal  # signal
 import _socket  # socket
 import _struct  # struct
 import binascii  # base64.b64decode
@@ -15,7 +14,7 @@ import select
 import sys
 import time
 
-__all__ = ["binascii", "crypt_core", "digest", "operator", "posix", "select", "selinux_core", "signal", "socket", "struct"]
+__all__ = ["binascii", "crypt_core", "digest", "operator", "posix", "select", "selinux_core", "socket", "struct"]
 __all__ += ["sys", "time"]
 
 TYPE_CHECKING = False
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 operator = _operator
-signal = _signal
 socket = _socket
 struct = _struct
 
@@ -34,7 +32,7 @@ def selinux_core() -> "Any":
     PyPI's ``selinux`` is no substitute: on Debian it defines is_selinux_enabled() alone, which answers 0 even where the
     kernel enforces.  It has no ``_selinux``, so it can not be picked up here; the check makes that explicit.
     """
-    import _selinux
+    import _selinux  # type: ignore[import-not-found]  # a C module without stubs, as are those below
 
     if not hasattr(_selinux, "setcon_raw"):
         raise ImportError(f"{_selinux.__file__} is not libselinux's own binding: it has no setcon_raw")
@@ -44,9 +42,9 @@ def selinux_core() -> "Any":
 def crypt_core() -> "Any":
     """The C half of ``crypt`` (Python up to 3.12) or of ``crypt_r``, which replaces it; or ImportError."""
     try:
-        import _crypt as core
+        import _crypt as core  # type: ignore[import-not-found]
     except ImportError:
-        import _crypt_r as core
+        import _crypt_r as core  # type: ignore[import-not-found]
     return core
 
 
@@ -57,9 +55,9 @@ def digest(name: str, data: bytes) -> bytes:
     """
     try:
         if name == "md5":
-            from _md5 import md5 as function
+            from _md5 import md5 as function  # type: ignore[import-not-found]
         else:
-            from _sha1 import sha1 as function
+            from _sha1 import sha1 as function  # type: ignore[import-not-found]
     except ImportError:
         import _hashlib
 

@@ -38,7 +38,7 @@ def run(client: Client, journal: Journal, serve: "Serve") -> int:
         return EXIT_SERVED
     except (OwnFault, PeerFault) as raised:
         fault = raised
-    except Exception as defect:  # the top: a defect of ours must neither serve nor pass in silence
+    except Exception as defect:  # noqa: BLE001 - the top: a defect must neither serve nor pass in silence
         fault = OwnFault(f"a defect of selsock: {describe(defect)}")
         fault.status = 500
     report(journal, client.address, fault)

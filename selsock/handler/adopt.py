@@ -21,15 +21,17 @@ LINGER_SECONDS = 2.0
 class Client:
     """The accepted socket.  The only reads and writes of it, each bounded by a deadline on the monotonic clock.
 
-    ``answered`` is set by whoever sends the first byte of a response: after it, no second response may start.
+    ``answered`` is set with the first byte of a response: after it, no second response may start.  ``head_only`` says
+    that the request at hand is HEAD, whose answers carry no content.
     """
 
-    __slots__ = ("address", "answered", "deadline", "socket")
+    __slots__ = ("address", "answered", "deadline", "head_only", "socket")
 
     def __init__(self, connection: "socket.socket", address: str) -> None:
         self.socket: Final = connection
         self.address: Final = address
         self.answered = False
+        self.head_only = False
         self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
 
     def read_into(self, view: memoryview, deadline: float) -> int:
@@ -65,12 +67,12 @@ class Client:
         offset = 0
         while offset < length:
             try:
+                poll.poll(self.expire(self.deadline) * 1000)
                 sent = posix.sendfile(self.socket.fileno(), file, offset, min(length - offset, 1 << 20))
             except BlockingIOError:
-                poll.poll(self.expire(self.deadline) * 1000)
                 continue
             except OSError as error:
-                raise PeerGone(f"writing to the peer: {error.strerror}") from None
+                raise PeerGone(f"writing to the peer: {error}") from None
             if sent == 0:
                 raise PeerGone(f"the file ended after {offset} of {length} bytes")
             offset += sent

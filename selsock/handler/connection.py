@@ -5,7 +5,7 @@ Each phase takes what the one before it made, so that mypy refuses another order
 """
 
 from selsock.cores import time
-from selsock.errors import PeerFault
+from selsock.errors import PeerFault, PeerGone
 from selsock.handler.adopt import Client
 from selsock.handler.confine import confine
 from selsock.handler.head import HeadBuffer, RequestHead, read_head
@@ -49,12 +49,14 @@ def handle(client: Client, table_path: str, kernel: Kernel, journal: Journal, se
     # ------------------------------ below this line the process can no longer come back ------------------------------
     for left in range(limits.requests - 1, -1, -1):
         close = head.close or left == 0
-        client.answered = False
         outcome = serve(confined, head, client, close)
         record_outcome(journal, confined, head, outcome)
         if close:
             return
-        head = read_head(client, buffer, limits, limits.idle_seconds)
+        try:
+            head = read_head(client, buffer, limits, limits.idle_seconds)
+        except PeerGone:
+            return  # a kept connection ends so, as a rule
         if not stays(head, buffer, credentials, identity, vhost, client, decision):
             return
 

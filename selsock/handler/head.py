@@ -70,6 +70,7 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
     Raises PeerFault 400, 408, 413, 414, 417, 431, 501 or 505; PeerGone when nothing came.
     """
     buffer.wipe()
+    client.answered = client.head_only = False
     view = memoryview(buffer.data)
     deadline = time.monotonic() + wait
     end = -1
@@ -89,7 +90,9 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
         end = buffer.data.find(b"\r\n\r\n", searched, buffer.filled)
         if end < 0 and buffer.data.find(b"\r\n", 0, buffer.filled) < 0 and buffer.filled > limits.request_line_bytes:
             raise too_large(buffer, limits)
-    return parse_head(buffer, end + 2, limits)
+    head = parse_head(buffer, end + 2, limits)
+    client.head_only = head.method == "HEAD"
+    return head
 
 
 def late(buffer: HeadBuffer) -> PeerFault:

@@ -5,7 +5,7 @@ The parent never opens the password file and never slices the credentials: they 
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
-from selsock.cores import binascii, operator, posix, signal, socket, time
+from selsock.cores import binascii, operator, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.handler.htpasswd import verify
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Final, NoReturn
 
 VERDICT_SECONDS = 20.0  # bcrypt at cost 15 takes about 1.6 s; what takes longer is an error of the password file
+SIGKILL = 9  # signal(7)
 GRANTED = b"granted "
 REFUSED = b"refused "
 UNABLE = b"unable "
@@ -93,7 +94,7 @@ def read_verdict(parent: "socket.socket", pid: int) -> bytes:
             verdict += part
     except OSError:
         verdict = UNABLE + b"no verdict on the password in time"
-        posix.kill(pid, signal.SIGKILL)
+        posix.kill(pid, SIGKILL)
     parent.close()
     _, status = posix.waitpid(pid, 0)
     return verdict if status == 0 or verdict.startswith(UNABLE) else b""

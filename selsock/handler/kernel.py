@@ -13,19 +13,19 @@ PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
 class Kernel:
     """SELinux as the running kernel has it.  Every failing call raises OSError."""
 
-    __slots__ = ("core",)
+    __slots__ = ("core", "missing")
 
     def __init__(self) -> None:
+        self.missing = ""
         try:
             self.core = selinux_core()
         except ImportError as error:
-            self.core = None
-            self.why = str(error)
+            self.missing = str(error)
 
     def mode(self) -> str:
-        """``enforcing``, ``permissive``, ``disabled``, or ``unusable: …`` without libselinux's binding."""
-        if self.core is None:
-            return "not usable: libselinux's Python binding is missing"
+        """``enforcing``, ``permissive`` or ``disabled``; anything else says why libselinux's binding is of no use."""
+        if self.missing:
+            return f"out of reach ({self.missing})"
         if self.core.is_selinux_enabled() != 1:
             return "disabled"
         return "enforcing" if self.core.security_getenforce() == 1 else "permissive"

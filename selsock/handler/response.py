@@ -46,11 +46,11 @@ def compose_head(status: int, fields: "dict[str, str]", close: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def compose_page(status: int, text: str, fields: "dict[str, str]", close: bool, with_content: bool) -> bytes:
+def send_page(client: Client, status: int, text: str, fields: "dict[str, str]", close: bool) -> None:
     """A whole response with one line of plain text; without the content in answer to HEAD (RFC 9110 §9.3.2)."""
     content = f"{status} {REASONS[status]}{text and ': '}{text}\n".encode()
     own = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(content)), **fields}
-    return compose_head(status, own, close) + (content if with_content else b"")
+    client.write(compose_head(status, own, close) + (b"" if client.head_only else content))
 
 
 def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
@@ -64,4 +64,4 @@ def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
     if isinstance(fault, Challenge):
         fields["WWW-Authenticate"] = f'Basic realm="{fault.realm}", charset="UTF-8"'
     text = fault.reason if isinstance(fault, PeerFault) and not isinstance(fault, Challenge) else ""
-    client.write(compose_page(fault.status, text, fields, close=True, with_content=True))
+    send_page(client, fault.status, text, fields, close=True)

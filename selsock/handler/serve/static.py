@@ -10,7 +10,7 @@ from selsock.cores import posix
 from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
 from selsock.handler.head import SERVED, RequestHead
-from selsock.handler.response import compose_head, compose_page
+from selsock.handler.response import compose_head, send_page
 from selsock.handler.serve.media import media_type
 
 TYPE_CHECKING = False
@@ -37,31 +37,31 @@ class Outcome:
 
 def serve(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
     """Answer one request; ``close`` says that this is the connection's last.  Raises PeerGone."""
-    with_content = head.method != "HEAD"
     if head.method.encode() not in SERVED:
-        return page(client, 405, {"Allow": "GET, HEAD"}, close, with_content=True)
+        return page(client, 405, {"Allow": "GET, HEAD"}, close)
     names = head.target.segments
     if any(hidden(name, place) for place, name in enumerate(names)):
-        return page(client, 404, {}, close, with_content)
+        return page(client, 404, {}, close)
     try:
         file = open_beneath(confined.vhost.root, (*names, INDEX) if head.target.directory else names)
     except OSError as error:
         # What the kernel denies is said to be forbidden; a link, or a path through a file, is not there.
-        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close, with_content)
+        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close)
     try:
         status = posix.fstat(file)
         if status.st_mode & FORMAT == DIRECTORY and not head.target.directory:
             # RFC 3986 §5.2.3: relative links in the index need the slash.  The path is the client's own spelling.
             location = head.target.raw.partition("?")[0] + "/"
-            return page(client, 301, {"Location": location}, close, with_content)
+            return page(client, 301, {"Location": location}, close)
         if status.st_mode & FORMAT != REGULAR:
-            return page(client, 404, {}, close, with_content)
+            return page(client, 404, {}, close)
         fields = {"Content-Type": media_type(names[-1] if not head.target.directory else INDEX)}
         fields["Content-Length"] = str(status.st_size)
         client.write(compose_head(200, fields, close))
-        if with_content:
-            client.write_file(file, status.st_size)
-        return Outcome(200, status.st_size if with_content else 0)
+        if client.head_only:
+            return Outcome(200, 0)
+        client.write_file(file, status.st_size)
+        return Outcome(200, status.st_size)
     finally:
         posix.close(file)
 
@@ -84,7 +84,7 @@ def open_beneath(root: str, names: "tuple[str, ...]") -> int:
         posix.close(directory)
 
 
-def page(client: Client, status: int, fields: "dict[str, str]", close: bool, with_content: bool) -> Outcome:
+def page(client: Client, status: int, fields: "dict[str, str]", close: bool) -> Outcome:
     """Answer with the short page of ``status``."""
-    client.write(compose_page(status, "", fields, close, with_content))
+    send_page(client, status, "", fields, close)
     return Outcome(status, 0)

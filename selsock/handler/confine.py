@@ -9,6 +9,7 @@ ask the kernel where we are; only then does a ``Confined`` exist, and without on
 from selsock.context import Context
 from selsock.cores import posix
 from selsock.errors import ConfineFault, PolicyFault
+from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel
 from selsock.handler.table import OpenTable
@@ -32,16 +33,28 @@ REQUIRED_STATUS = {
 
 
 class Confined:
-    """Proof that this process is in ``context`` for good, to serve ``vhost`` alone.  Made in ``confine`` only."""
+    """Proof that this process is in ``context`` for good, to serve ``vhost`` alone.  Made in ``confine`` only.
 
-    __slots__ = ("context", "vhost")
+    ``credentials`` are the visitor's: a child that is to run a tenant's code wipes its copy before anything else.
+    """
 
-    def __init__(self, context: str, vhost: Vhost) -> None:
+    __slots__ = ("context", "credentials", "vhost")
+
+    def __init__(self, context: str, vhost: Vhost, credentials: Credentials) -> None:
         self.context: Final = context
         self.vhost: Final = vhost
+        self.credentials: Final = credentials
 
 
-def confine(context: Context, vhost: Vhost, table: OpenTable, journal: Journal, kernel: Kernel, enforce: bool) -> Confined:
+def confine(
+    context: Context,
+    vhost: Vhost,
+    credentials: Credentials,
+    table: OpenTable,
+    journal: Journal,
+    kernel: Kernel,
+    enforce: bool,
+) -> Confined:
     """Enter ``context`` and prove it.  ``enforce`` is False only under ``selinux: optional`` without enforcement.
 
     Raises PolicyFault (503) when the target domain is permissive, ConfineFault (500) for anything else.
@@ -52,7 +65,7 @@ def confine(context: Context, vhost: Vhost, table: OpenTable, journal: Journal, 
     posix.dup2(STDOUT, STDERR)
     entered = enter(context, kernel) if enforce else "unconfined (selinux: optional)"
     check_status()
-    return Confined(entered, vhost)
+    return Confined(entered, vhost, credentials)
 
 
 def enter(context: Context, kernel: Kernel) -> str:

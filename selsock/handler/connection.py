@@ -45,7 +45,7 @@ def handle(client: Client, table_path: str, kernel: Kernel, journal: Journal, se
     decision = label(identity, client.address, vhost, locate(vhost, head.target.segments))
     record_decision(journal, client, vhost, identity, decision)
     http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
-    confined = confine(decision.context, vhost, table, journal, kernel, enforce)
+    confined = confine(decision.context, vhost, credentials, table, journal, kernel, enforce)
     # ------------------------------ below this line the process can no longer come back ------------------------------
     for left in range(limits.requests - 1, -1, -1):
         close = head.close or left == 0
@@ -79,7 +79,7 @@ def stays(
         return False
     if head.credentials == (0, 0):
         identity = Identity(None)
-    elif vhost.basic is not None and not credentials.same(head, buffer):
+    elif not credentials.recognise(head, buffer) and vhost.basic is not None:
         return False
     try:
         again = label(identity, client.address, vhost, locate(vhost, head.target.segments))

@@ -58,9 +58,13 @@ class HeadBuffer:
         self.data: Final = bytearray(size)
         self.filled = 0
 
+    def wipe_span(self, start: int, end: int) -> None:
+        """Overwrite ``data[start:end]`` with zeros, in place: a bytearray never moves unless its size changes."""
+        memoryview(self.data)[start:end] = bytes(end - start)
+
     def wipe(self) -> None:
-        """Overwrite all of it with zeros, in place."""
-        memoryview(self.data)[: self.filled] = bytes(self.filled)
+        """Overwrite what was read, for the next head."""
+        self.wipe_span(0, self.filled)
         self.filled = 0
 
 

@@ -43,15 +43,16 @@ class Credentials:
     def keep(self, head: RequestHead, buffer: HeadBuffer) -> None:
         """Move the value here from ``buffer``, and wipe it there."""
         start, end = head.credentials
-        view = memoryview(buffer.data)[start:end]
         self.value = bytearray(end - start)
-        memoryview(self.value)[:] = view
-        view[:] = bytes(end - start)
+        memoryview(self.value)[:] = memoryview(buffer.data)[start:end]
+        buffer.wipe_span(start, end)
 
-    def same(self, head: RequestHead, buffer: HeadBuffer) -> bool:
-        """Whether ``head`` carries exactly this value."""
+    def recognise(self, head: RequestHead, buffer: HeadBuffer) -> bool:
+        """Whether ``head`` carries exactly this value, which is then wiped in ``buffer``."""
         start, end = head.credentials
-        return operator._compare_digest(memoryview(buffer.data)[start:end], self.value)
+        same = operator._compare_digest(memoryview(buffer.data)[start:end], self.value)
+        buffer.wipe_span(start, end)
+        return same
 
     def wipe(self) -> None:
         """Overwrite with zeros, in place.  A child that is to run a tenant's code calls it first."""
@@ -59,11 +60,12 @@ class Credentials:
 
 
 def identify(head: RequestHead, buffer: HeadBuffer, credentials: Credentials, vhost: Vhost) -> Identity:
-    """Return who is asking.  Credentials for a vhost without authentication are not looked at.
+    """Return who is asking.  Credentials for a vhost without authentication are wiped, not looked at.
 
     Raises Challenge (401) when they are wrong, IdentityFault (503) when they cannot be checked.
     """
     if vhost.basic is None or head.credentials == (0, 0):
+        buffer.wipe_span(*head.credentials)
         return Identity(None)
     parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = posix.fork()

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian root trees: built once with mmdebstrap, kept in the cache, and never written to afterwards.
+
+Whoever wants to change a tree works on an overlay() of it. Nothing is ever mounted inside a tree or an overlay as the
+host sees it: run_in() mounts in a namespace of its own, so a tree can be copied at any time.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.machines.commands import Report, cache, run, to_stderr
+
+_BOTH = (
+    "systemd systemd-sysv dbus iproute2 python3 python3-selinux python3-systemd python3-jinja2 python3-yaml curl procps"
+)
+_SELINUX = (
+    "udev linux-image-cloud-amd64 selinux-policy-default selinux-policy-dev policycoreutils policycoreutils-python-utils"
+    " semodule-utils checkpolicy setools auditd openssh-server kmod make python3-crypt-r"
+)
+PACKAGES = {  # suite: what it carries
+    "bookworm": _BOTH.split(),  # systemd 252, Python 3.11
+    "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13; the tree of the VM, too
+}
+SUITES = tuple(PACKAGES)
+# Nobody reads these in a test machine; without them its image is made in half the time.
+_LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
+# The initrd loads these alone, and is not compressed: unpacking is slow where the processor is emulated.
+_INITRD = {
+    "/etc/initramfs-tools/conf.d/selsock.conf": "MODULES=list\nCOMPRESS=cat\nFSTYPE=ext4\nRESUME=none\n",
+    "/usr/share/initramfs-tools/modules.d/selsock.conf": "virtio_pci\nvirtio_blk\nvirtio_net\next4\n",
+}
+FILE_CONTEXTS = "/etc/selinux/default/contexts/files/file_contexts"
+
+
+def tree(suite: str, report: Report = to_stderr) -> Path:
+    """The root tree of a suite, built when the cache has none made from the same recipe."""
+    path = cache() / "trees" / f"{suite}-{_key(suite)}"
+    path.parent.mkdir(exist_ok=True)
+    with _locked(path.parent / f"{suite}.lock"):
+        if not path.exists():
+            report(f"building the {suite} tree with mmdebstrap (about a minute, once)")
+            _build(suite, path)
+            report(f"the {suite} tree is ready")
+    return path
+
+
+def _key(suite: str) -> str:
+    recipe = repr((suite, PACKAGES[suite], _LEFT_OUT, _INITRD, _mirror()))
+    return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+
+
+def _mirror() -> list[str]:
+    mirror = os.environ.get("SELSOCK_MIRROR")
+    return [mirror] if mirror else []
+
+
+def _build(suite: str, path: Path) -> None:
+    """Build beside path and rename, so that a tree in the cache is always whole."""
+    building = Path(tempfile.mkdtemp(prefix=f".{suite}-", dir=path.parent))
+    try:
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--components=main"]
+        command += [
+            f"--include={','.join(PACKAGES[suite])}",
+            *(f"--dpkgopt=path-exclude={p}" for p in _LEFT_OUT),
+        ]
+        if suite == "trixie":
+            command += [f"--essential-hook={_writes(name, text)}" for name, text in _INITRD.items()]
+        run([*command, suite, building / "root", *_mirror()], timeout=1800)
+        if suite == "trixie":
+            # Labelled here, so that relabelling an overlay later copies up only what differs.
+            run_in(building / "root", ["setfiles", "-F", "-T0", FILE_CONTEXTS, "/"], mounts=False)
+        (building / "root").rename(path)
+    finally:
+        shutil.rmtree(building)
+
+
+def _writes(name: str, text: str) -> str:
+    """A shell line for mmdebstrap that writes a file of the tree."""
+    escaped = text.replace("\n", "\\n")
+    return f'mkdir -p "$1{os.path.dirname(name)}" && printf \'{escaped}\' >"$1{name}"'
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock against other test runs on the same cache; the kernel lets go of it when we die."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def overlay(lower: Path) -> Iterator[Path]:
+    """A writable copy of a tree that costs nothing until it is written to, and is gone afterwards."""
+    overlays = cache() / "overlays"
+    overlays.mkdir(exist_ok=True)
+    _remove_orphans(overlays)
+    work = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=overlays))
+    try:
+        for name in ("upper", "work", "root"):
+            (work / name).mkdir()
+        options = f"lowerdir={lower},upperdir={work}/upper,workdir={work}/work"
+        run(["mount", "-t", "overlay", "selsock", "-o", options, work / "root"])
+        yield work / "root"
+    finally:
+        _remove_overlay(work)
+
+
+def _remove_overlay(work: Path) -> None:
+    if os.path.ismount(work / "root"):
+        # Lazily: a process that is just being killed may still hold a file of it for a moment.
+        run(["umount", "--lazy", work / "root"])
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove_orphans(overlays: Path) -> None:
+    """Remove what runs that were killed with SIGKILL left behind; the directory's name begins with the owner's pid."""
+    for work in overlays.iterdir():
+        if not Path("/proc", work.name.partition("-")[0]).exists():
+            _remove_overlay(work)
+
+
+def run_in(
+    root: Path,
+    argv: Sequence[str],
+    *,
+    check: bool = True,
+    input: str | None = None,
+    timeout: float | None = 600,
+    mounts: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run argv with root as its /, by default with /proc, /sys (read-only) and /dev, which only this command sees."""
+    script = "set -eu; root=$1; shift; mount --make-rprivate /; "
+    if mounts:
+        script += (
+            'mount -t proc proc "$root/proc"; mount -t sysfs -o ro sysfs "$root/sys"; mount --rbind /dev "$root/dev"; '
+        )
+    script += 'exec chroot "$root" "$@"'
+    # A pid namespace of its own: whatever the command leaves running ends with it.
+    namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    return run([*namespaces, "sh", "-c", script, "run_in", root, *argv], check=check, input=input, timeout=timeout)

@@ -12,7 +12,7 @@ VENV = .venv/bin
 
 UNIT_PACKAGES = python3-venv python3-selinux python3-systemd python3-jinja2 python3-yaml \
 	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl
-MACHINE_PACKAGES = mmdebstrap qemu-system-x86 e2fsprogs openssh-client iproute2 util-linux
+MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps
 VM_PACKAGES = chromium
 
 SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')

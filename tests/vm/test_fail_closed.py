@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claim 2, it fails closed: nothing is served, one record of the journal says why, and it works again once mended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from selsock.cdb import compose
+from selsock.model import Table
+from tests.machines.vm import VirtualMachine
+from tests.visitor import Answer, curl
+
+TABLE = "/var/lib/selsock/table.cdb"
+
+
+@contextmanager
+def refused(vm: VirtualMachine, status: int, event: str, reason: str, url: str = "http://alpha.example/") -> Iterator[None]:
+    """The state of the machine within: ``url`` gets ``status``, no content, and exactly one record with ``reason``."""
+    mark = vm.mark()
+    answer = curl(vm.http_port(80), url)
+    yield
+    assert answer.status == status
+    assert "<p>" not in answer.content
+    records = vm.journal("SYSLOG_IDENTIFIER=selsock", since=mark)
+    assert [(record["SELSOCK_EVENT"], record["SELSOCK_STATUS"]) for record in records if "SELSOCK_STATUS" in record] == [
+        (event, str(status))
+    ]
+    found = [record["SELSOCK_REASON"] for record in records if "SELSOCK_REASON" in record]
+    assert len(found) == 1
+    assert reason in found[0]
+
+
+def served(vm: VirtualMachine) -> Answer:
+    """What alpha.example answers when all is well."""
+    answer = curl(vm.http_port(80), "http://alpha.example/")
+    assert answer.status == 200
+    assert "Welcome to alpha" in answer.content
+    return answer
+
+
+def test_no_rule_is_403(vm: VirtualMachine) -> None:
+    """A vhost whose rules admit others, and no default_context."""
+    with refused(vm, 403, "refusal", "no rule matches", "http://closed.example/"):
+        pass
+
+
+def test_unknown_host_is_421(vm: VirtualMachine) -> None:
+    """Never "the first vhost"."""
+    with refused(vm, 421, "refusal", "no vhost answers to unknown.example", "http://unknown.example/"):
+        pass
+
+
+def test_refused_setcon_is_500(vm: VirtualMachine) -> None:
+    """A type that selsock_t may not enter: the kernel's AVC names the transition."""
+    mark = vm.mark()
+    with refused(vm, 500, "fault", "entering httpd_t:s0", "http://refused.example/"):
+        pass
+    (record,) = (record for record in vm.avcs(mark, "selsock_t") if record["permissions"] == "dyntransition")
+    assert record["tcontext"] == "system_u:system_r:httpd_t:s0"
+
+
+def test_permissive_is_503_until_enforcing(vm: VirtualMachine) -> None:
+    """setenforce 0, and back."""
+    served(vm)
+    vm.enforce(False)
+    try:
+        with refused(vm, 503, "fault", "SELinux is permissive"):
+            pass
+    finally:
+        vm.enforce(True)
+    served(vm)
+
+
+def test_permissive_domain_is_503(vm: VirtualMachine) -> None:
+    """semanage permissive -a leaves getenforce at 1; the flag of the access vector tells.  Other domains still serve."""
+    vm.ssh("semanage permissive -a selsock_public_t", timeout=300)
+    try:
+        assert vm.ssh("getenforce").stdout == "Enforcing\n"
+        with refused(vm, 503, "fault", "selsock_public_t:s0:c0,c1 is permissive"):
+            pass
+    finally:
+        vm.ssh("semanage permissive -d selsock_public_t", timeout=300)
+    served(vm)
+
+
+@pytest.fixture
+def table(vm: VirtualMachine) -> Iterator[bytes]:
+    """The bytes of the table, which is put back afterwards."""
+    vm.ssh(f"cp -a {TABLE} /root/table.cdb")
+    content = bytes.fromhex(vm.ssh(f"od -An -v -tx1 {TABLE}").stdout.replace(" ", "").replace("\n", ""))
+    yield content
+    vm.ssh(f"cp -a /root/table.cdb {TABLE}; restorecon -F {TABLE}")
+    served(vm)
+
+
+def replace(vm: VirtualMachine, content: bytes) -> None:
+    """Put ``content`` in the table's place, by rename, as selsock-generate does."""
+    hexadecimal = content.hex()
+    script = "import sys; open('/var/lib/selsock/new','wb').write(bytes.fromhex(sys.stdin.read()))"
+    vm.ssh(f'python3 -c "{script}"', input=hexadecimal)
+    vm.ssh(f"cd /var/lib/selsock; chown root:selsock new; chmod 640 new; mv new table.cdb; restorecon -F {TABLE}")
+
+
+@pytest.mark.parametrize(
+    ("reason", "length"),
+    [("shorter than the header", 1000), ("where its header says", 2100), ("where its header says", -1)],
+)
+def test_table_cut_short_is_503(vm: VirtualMachine, table: bytes, reason: str, length: int) -> None:
+    """Inside the header, behind it, and by a single byte."""
+    replace(vm, table[:length])
+    with refused(vm, 503, "fault", reason):
+        pass
+
+
+def test_table_of_another_format_is_503(vm: VirtualMachine, table: bytes) -> None:
+    """A whole cdb, but not ours; and one of a later format."""
+    for records, reason in (
+        ([(b"alpha.example", b"/srv")], "has no record 'table'"),
+        ([(b"table", b"format\t99\n")], "of another format than 1"),
+    ):
+        replace(vm, compose(records))
+        with refused(vm, 503, "fault", reason):
+            pass
+
+
+def test_table_of_another_generation_is_503(vm: VirtualMachine, table: bytes) -> None:
+    """Table and policy both carry a generation; the kernel is asked for the policy's."""
+    from selsock.cdb import Reader
+
+    generation = "0123456789abcdef"
+    path = "/tmp/selsock-test-table.cdb"
+    with open(path, "wb") as file:
+        file.write(table)
+    reader = Reader(path)
+    settings = Table.parse(reader.get(b"table") or b"")
+    alpha = reader.get(b"host alpha.example") or b""
+    reader.close()
+    assert settings.generation != generation
+    other = Table(generation, settings.required, settings.limits)
+    replace(vm, compose([(b"table", other.record()), (b"host alpha.example", alpha)]))
+    with refused(vm, 503, "fault", f"not of the table's generation {generation}"):
+        pass
+
+
+def test_missing_table_is_503(vm: VirtualMachine, table: bytes) -> None:
+    """And the socket stays up."""
+    vm.ssh(f"rm {TABLE}")
+    with refused(vm, 503, "fault", "No such file or directory"):
+        pass
+    assert vm.ssh("systemctl is-active selsock.socket").stdout == "active\n"
+
+
+def test_missing_password_file_is_503_for_those_who_sign_in(vm: VirtualMachine) -> None:
+    """Not 401: the visitor did nothing wrong; and never anonymous instead."""
+    vm.ssh("mv /etc/selsock/alpha.htpasswd /root/")
+    try:
+        mark = vm.mark()
+        answer = curl(vm.http_port(80), "http://alpha.example/", "alice:alice-reads-1")
+        assert (answer.status, "<p>" in answer.content) == (503, False)
+        (record,) = vm.journal("SELSOCK_EVENT=fault", since=mark)
+        assert record["SELSOCK_REASON"] == "/etc/selsock/alpha.htpasswd: No such file or directory"
+        served(vm)
+    finally:
+        vm.ssh("mv /root/alpha.htpasswd /etc/selsock/; restorecon -F /etc/selsock/alpha.htpasswd")
+
+
+def test_started_by_hand_it_serves_nothing(vm: VirtualMachine) -> None:
+    """systemctl refuses to start an instance; run as a program, it ends with the documented status."""
+    started = vm.ssh("systemctl start selsock@by-hand.service", check=False)
+    assert started.returncode != 0
+    assert "may be requested by dependency only" in started.stderr
+    assert vm.ssh(f"/usr/libexec/selsock/serve {TABLE} </dev/null 2>/dev/null", check=False).returncode == 24

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong only between two vhosts: a name, a directory or a category pair that both claim."""
+
+from __future__ import annotations
+
+from selsock.context import Level
+from selsock.generate.configuration import Configuration, Site, Use
+from selsock.generate.source import BadSource, Node, sequence
+from selsock.names import AbsolutePath, HostName, TypeName
+
+
+def check(configuration: Configuration) -> None:
+    """Raise BadSource for the first contradiction between vhosts."""
+    check_names(configuration.sites)
+    check_roots(configuration.sites)
+    check_password_files(configuration.sites)
+    check_pairs(configuration.sites)
+
+
+def check_names(sites: tuple[Site, ...]) -> None:
+    """Each name once, since a table has one record for it."""
+    owners: dict[HostName, HostName] = {site.vhost.name: site.vhost.name for site in sites}
+    for site in sites:
+        for index, alias in enumerate(site.vhost.names[1:]):
+            if alias in owners:
+                item = sequence(site.source.require("aliases"))[index]
+                raise BadSource(item.place, f"expected each name once, not {alias!r} again (vhost {owners[alias]} has it)")
+            owners[alias] = site.vhost.name
+
+
+def check_roots(sites: tuple[Site, ...]) -> None:
+    """One label per file: shared roots agree on them, and none lies inside another's."""
+    owners: dict[str, Site] = {}
+    for site in sites:
+        root = site.vhost.root
+        other = owners.setdefault(root, site)
+        if other.labels != site.labels:
+            problem = f"expected the same content labels as vhost {other.vhost.name}, which has this root, not others"
+            raise BadSource(root_of(site).place, problem)
+    for site in sites:
+        root = site.vhost.root
+        for tree in ancestors(root):
+            if tree in owners:
+                problem = f"expected no directory inside the root of vhost {owners[tree].vhost.name}, not {root!r}"
+                raise BadSource(root_of(site).place, problem)
+
+
+def ancestors(path: str) -> list[str]:
+    """The directories around ``path``, without itself and /."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(2, len(parts))]
+
+
+def root_of(site: Site) -> Node:
+    """Where the source says the root of ``site``."""
+    return site.source.require("root")
+
+
+def check_password_files(sites: tuple[Site, ...]) -> None:
+    """No password file lies where content is served from."""
+    owners = {site.vhost.root: site for site in sites}
+    for site in sites:
+        file = site.vhost.basic.file if site.vhost.basic else ""
+        for tree in (file, *ancestors(file)):
+            if tree in owners:
+                name = owners[AbsolutePath(tree)].vhost.name
+                problem = f"expected a password file outside every root, not {file!r} in that of {name}"
+                raise BadSource(site.source.require("auth").place, problem)
+
+
+def check_pairs(sites: tuple[Site, ...]) -> None:
+    """A pair that was allocated to one vhost is written out by no other, in the same type."""
+    owners: dict[tuple[TypeName, Level], Use] = {}
+    for site in sites:
+        for use in site.uses:
+            if use.auto:
+                owners[use.type, use.level] = use
+    for site in sites:
+        for use in site.uses:
+            owner = owners.get((use.type, use.level))
+            if owner and owner.vhost != use.vhost:
+                problem = f"expected a level of its own, not {str(use.level)!r}, which is the auto range of {owner.vhost}"
+                raise BadSource(use.place, problem)

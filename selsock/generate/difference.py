@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--diff``: what a run would change, as a unified diff; the table as the lines that it holds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from selsock.generate.compiled import decoded
+from selsock.generate.plan import TABLE, Artifact
+
+
+def difference(artifacts: Iterable[Artifact], root: Path) -> str:
+    """A unified diff from what is under ``root`` to ``artifacts``, "" when nothing differs.  Raises OSError."""
+    found: list[str] = []
+    for artifact in artifacts:
+        place = root / artifact.path
+        before = place.read_bytes() if place.exists() else None
+        if before == artifact.data:
+            continue
+        name = str(place)
+        old = "/dev/null" if before is None else name
+        lines = difflib.unified_diff(
+            as_lines(artifact.path, before or b""), as_lines(artifact.path, artifact.data), old, name
+        )
+        # A file whose lines are the same and whose bytes are not: a table of another order, or one that is damaged.
+        found.append("".join(lines) or f"--- {old}\n+++ {name}\n(the same lines in other bytes)\n")
+    return "".join(found)
+
+
+def as_lines(path: str, data: bytes) -> list[str]:
+    """``data`` as lines of text, a table decoded."""
+    if path == TABLE and data:
+        try:
+            return decoded(data).splitlines(keepends=True)
+        except ValueError as error:
+            return [f"(not a table: {error})\n"]
+    return data.decode("utf-8", "replace").splitlines(keepends=True)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the source says to systemd: where to listen, and how much all connections together may take."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from selsock.generate.source import Mapping, Node, mapping, scalar, sequence
+from selsock.model import LIMITS, Limits
+from selsock.names import DIGITS, Name
+
+HIGHEST = 2**31 - 1
+
+# The limits that systemd keeps, with their defaults and lowest values.
+SYSTEMD_LIMITS = (
+    ("connections", 64, 1),  # MaxConnections=
+    ("connections_per_source", 0, 0),  # MaxConnectionsPerSource=, where systemd takes 0 for "no limit"
+    ("connections_per_second", 50, 1),  # PollLimitBurst= in one second, for each address
+    ("tasks", 16, 1),  # TasksMax= of an instance
+)
+MEMORY = "64M"
+LOWEST = {"content_bytes": 0, "head_bytes": 512, "request_line_bytes": 64}
+
+# Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
+WEB_PORTS = (80, 443, 8008, 8080, 8443)
+
+
+class Listen(Name):
+    """A value of ListenStream=: a port, or an address with a port."""
+
+    __slots__ = ()
+    expected = "PORT, ADDRESS:PORT or [IPV6]:PORT"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """Addresses in canonical form alone, without scope, so that the same one is never written twice."""
+        host, colon, port = text.rpartition(":")
+        if not port.isascii() or not port.isdigit() or str(int(port)) != port or not 0 < int(port) < 65536:
+            return False
+        return not colon or canonical(host) == host
+
+    @property
+    def port(self) -> int:
+        """The port alone."""
+        return int(self.rpartition(":")[2])
+
+    @property
+    def host(self) -> str:
+        """The address, ``[::]`` where there is none: systemd then binds IPv6 and IPv4 at once."""
+        return self.rpartition(":")[0] or "[::]"
+
+    def clashes(self, other: Listen) -> bool:
+        """Whether the kernel refuses to listen on both (EADDRINUSE), which would take the whole socket unit down."""
+        if self.port != other.port:
+            return False
+        hosts = {self.host, other.host}
+        both_old = not any(host.startswith("[") for host in hosts)
+        return len(hosts) == 1 or "[::]" in hosts or ("0.0.0.0" in hosts and both_old)
+
+
+def canonical(host: str) -> str | None:
+    """The one spelling of an IPv4 address or a bracketed IPv6 address; None for anything else."""
+    try:
+        if host.startswith("[") and host.endswith("]") and "%" not in host:
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
+
+
+class Size(Name):
+    """An amount of memory as systemd reads it: digits and K, M or G, to the base 1024."""
+
+    __slots__ = ()
+    expected = "an amount of memory such as 64M"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """A number without leading zero and a unit."""
+        digits = text[:-1]
+        return text[-1:] in ("K", "M", "G") and digits[:1] not in ("", "0") and len(digits) < 7 and not digits.strip(DIGITS)
+
+    def times(self, number: int) -> Size:
+        """``number`` times as much."""
+        return Size(f"{int(self[:-1]) * number}{self[-1]}")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemLimits:
+    """The limits that systemd keeps; each instance has ``memory`` and ``tasks`` of its own."""
+
+    connections: int
+    connections_per_source: int
+    connections_per_second: int
+    tasks: int
+    memory: Size
+
+
+def parse_listen(node: Node | None) -> tuple[Listen, ...]:
+    """The list under ``listen``, ``[80]`` when it is missing.  Raises BadSource."""
+    if node is None:
+        return (Listen("80"),)
+    items = sequence(node)
+    if not items:
+        node.refuse("an address at least")
+    found: list[Listen] = []
+    for item in items:
+        address = scalar(item).name(Listen)
+        for other in found:
+            if address.clashes(other):
+                item.refuse(f"an address that can be listened on beside {other}")
+        found.append(address)
+    return tuple(found)
+
+
+def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
+    """The handler's limits and systemd's.  Raises BadSource."""
+    values = {name: default for name, default, _ in (*LIMITS, *SYSTEMD_LIMITS)}
+    lowest = LOWEST | {name: low for name, _, low in SYSTEMD_LIMITS}
+    memory = Size(MEMORY)
+    if node is not None:
+        given = mapping(node)
+        given.only((*values, "memory"))
+        for name, value in given.values.items():
+            if name == "memory":
+                memory = scalar(value).name(Size)
+            else:
+                values[name] = scalar(value).number(lowest.get(name, 1), HIGHEST)
+        check_limits(given, values)
+    system = {name: values[name] for name, _, _ in SYSTEMD_LIMITS}
+    return Limits({name: values[name] for name, _, _ in LIMITS}), SystemLimits(memory=memory, **system)
+
+
+def check_limits(given: Mapping, values: dict[str, int]) -> None:
+    """Refuse a limit that a larger one could never let through.  Raises BadSource."""
+    for small, large in (
+        ("request_line_bytes", "head_bytes"),
+        ("head_seconds", "connection_seconds"),
+        ("idle_seconds", "connection_seconds"),
+        ("connections_per_source", "connections"),
+    ):
+        if values[small] > values[large]:
+            at = given.get(small) or given.require(large)
+            at.refuse(f"{small} ({values[small]}) to be at most {large} ({values[large]})")
+
+
+def unusual_ports(listen: Iterable[Listen]) -> list[int]:
+    """The ports that the policy does not let a web server bind without ``semanage port``."""
+    return sorted({address.port for address in listen} - set(WEB_PORTS))
+

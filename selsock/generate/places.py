@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which directories may be a root and which files a password file: applying relabels them, so a slip here would hurt.
+
+A relabelled /etc or /usr is a machine that no longer boots; hence a list of what is never right, however it is meant.
+"""
+
+from __future__ import annotations
+
+from selsock.generate.source import Scalar
+from selsock.names import AbsolutePath
+
+STATE = AbsolutePath("/var/lib/selsock")
+
+# Neither these nor anything in them.
+SYSTEM_TREES = tuple(
+    AbsolutePath(path)
+    for path in (
+        *("/bin", "/boot", "/dev", "/etc", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr"),
+        *("/var/cache/selsock", "/var/lib/dpkg", "/var/lib/rpm", "/var/lib/selinux", STATE, "/var/lib/systemd"),
+        *("/var/lock", "/var/log", "/var/run", "/var/spool", "/var/tmp"),
+    )
+)
+# Not these, but directories in them.
+SYSTEM_DIRECTORIES = ("/var/backups", "/var/cache", "/var/lib", "/var/local", "/var/mail", "/var/opt")
+
+
+def within(path: str, tree: str) -> bool:
+    """Whether ``path`` is ``tree`` or lies in it."""
+    return path == tree or tree == "/" or path.startswith(tree + "/")
+
+
+def is_system(path: str) -> bool:
+    """Whether ``path`` lies in a tree of the system; ``/lib``, ``/lib64`` and their like included."""
+    top = path.split("/")[1]
+    return top in ("lib", "lib32", "lib64", "libx32") or any(within(path, tree) for tree in SYSTEM_TREES)
+
+
+def parse_root(given: Scalar) -> AbsolutePath:
+    """A document root: two segments at least, and no place of the system's.  Raises BadSource."""
+    path = given.name(AbsolutePath)
+    if path.count("/") < 2 or is_system(path) or path in SYSTEM_DIRECTORIES:
+        given.refuse("a directory of its own, such as /srv/www, outside the system's")
+    return path
+
+
+def parse_password_file(given: Scalar) -> AbsolutePath:
+    """A password file, which will get a label of its own: under /etc only in a subdirectory.  Raises BadSource."""
+    path = given.name(AbsolutePath)
+    if within(path, STATE):
+        given.refuse(f"a file outside {STATE}, which the compiled table lies in")
+    if path.count("/") < 2 or (is_system(path) and not (path.startswith("/etc/") and path.count("/") > 2)):
+        given.refuse("a file of its own, such as /etc/selsock/users.htpasswd")
+    return path

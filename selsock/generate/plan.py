@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What has to be on the disk for a configuration: a list of artifacts, made without looking at any disk but ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from selsock.generate.compiled import compile_table
+from selsock.generate.configuration import Configuration, Label
+from selsock.generate.ranges import Ledger
+from selsock.generate.render import render, with_generation
+from selsock.names import AbsolutePath
+
+TABLE = "var/lib/selsock/table.cdb"
+# Not selsock.cil: semodule takes a module's name from its file's, and a module "selsock" of priority 400 would hide
+# the base module of that name, not stand beside it.
+POLICY = "var/lib/selsock/selsock_tenants.cil"
+SYSUSERS = "etc/sysusers.d/selsock.conf"
+TMPFILES = "etc/tmpfiles.d/selsock.conf"
+UNITS = "etc/systemd/system/"
+
+TEMPLATES = (
+    (UNITS + "selsock.socket", "units/selsock.socket.j2"),
+    (UNITS + "selsock@.service", "units/selsock@.service.j2"),
+    (UNITS + "system-selsock.slice", "units/system-selsock.slice.j2"),
+    (SYSUSERS, "units/selsock.sysusers.j2"),
+    (TMPFILES, "units/selsock.tmpfiles.j2"),
+    ("var/lib/selsock/file_contexts", "policy/file_contexts.j2"),
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Artifact:
+    """A file to be: ``path`` without leading slash, permissions, the group when it is not root, and its content."""
+
+    path: str
+    mode: int
+    group: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All artifacts, sorted by path, and the generation that policy and table share."""
+
+    artifacts: tuple[Artifact, ...]
+    generation: str
+
+    def artifact(self, path: str) -> Artifact:
+        """The artifact at ``path``."""
+        return next(artifact for artifact in self.artifacts if artifact.path == path)
+
+
+def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan:
+    """The plan for ``configuration``; the ledger goes to ``ledger_path``, an absolute path.  Pure: same in, same out."""
+    values = {
+        "limits": configuration.limits,
+        "system": configuration.system,
+        "listen": configuration.listen,
+        "with_address": any(":" in address for address in configuration.listen),
+        "domains": configuration.domains,
+        "contents": {domain.name: domain.content for domain in configuration.domains},
+        "labels": labels(configuration),
+        "password_files": password_files(configuration),
+    }
+    policy, generation = with_generation(render("policy/tenants.cil.j2", values))
+    found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
+    found.append(Artifact(POLICY, 0o600, "", policy.encode()))
+    found.append(Artifact(TABLE, 0o640, "selsock", compile_table(configuration, generation)))
+    if ledger.numbers:
+        found.append(Artifact(ledger_path.lstrip("/"), 0o644, "", ledger.text().encode()))
+    return Plan(tuple(sorted(found)), generation)
+
+
+def labels(configuration: Configuration) -> tuple[Label, ...]:
+    """The labels of all content, each path once, in the order of their paths."""
+    found = {label.path: label for site in configuration.sites for label in site.labels}
+    return tuple(found[path] for path in sorted(found))
+
+
+def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:
+    """The password files, each once, sorted."""
+    return tuple(sorted({site.vhost.basic.file for site in configuration.sites if site.vhost.basic}))
+
+
+def paths(artifacts: Iterable[Artifact]) -> list[str]:
+    """The paths of ``artifacts``, absolute."""
+    return ["/" + artifact.path for artifact in artifacts]

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in for systemd, journald and SELinux in the unit tier, each at the edge of the code that is ours.
+
+Example: a whole instance, in a process of its own as in real life, with the test as its client:
+
+    with FakeJournal(tmp_path) as journal, Instance(table, journal, FakeKernel()) as instance:
+        instance.send(b"GET / HTTP/1.1\\r\\nHost: dog.example\\r\\nConnection: close\\r\\n\\r\\n")
+        answer = instance.receive()
+        assert 0 == instance.wait()
+"""
+
+import json
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from selsock import cdb, cores
+from selsock.handler import __main__ as top
+from selsock.handler.adopt import Client
+from selsock.handler.journal import Journal
+from selsock.handler.kernel import Kernel
+from selsock.handler.serve import static
+from selsock.model import Limits, Table, Vhost
+
+SELSOCK = "system_u:system_r:selsock_t:s0"
+GENERATION = "g1"
+PATIENCE = 10.0  # no test waits for it; it only ends one that would hang
+
+
+class FakeKernel(Kernel):
+    """A kernel with SELinux as a test wants it.  ``calls`` has each call of the interface with its argument."""
+
+    def __init__(
+        self,
+        mode: str = "enforcing",
+        generation: str = GENERATION,
+        permissive: bool = False,
+        refuses: OSError | None = None,
+        reports: str | None = None,
+    ) -> None:
+        self.calls: list[tuple[str, ...]] = []
+        self.context = SELSOCK
+        self.given_mode = mode
+        self.generation = generation
+        self.permissive = permissive
+        self.refuses = refuses
+        self.reports = reports
+
+    def mode(self) -> str:
+        """The mode given to the constructor."""
+        self.calls.append(("mode",))
+        return self.given_mode
+
+    def knows(self, context: str) -> bool:
+        """Whether ``context`` is the one that stands for the generation given to the constructor."""
+        self.calls.append(("knows", context))
+        return context == f"system_u:object_r:selsock_generation_{self.generation}:s0"
+
+    def is_permissive(self, context: str) -> bool:
+        """As given to the constructor, whatever the context."""
+        self.calls.append(("is_permissive", context))
+        return self.permissive
+
+    def setcon(self, context: str) -> None:
+        """Enter ``context``, or raise ``refuses``; where ``reports`` is given, getcon will tell that instead."""
+        self.calls.append(("setcon", context))
+        if self.refuses is not None:
+            raise self.refuses
+        self.context = self.reports or context
+
+    def getcon(self) -> str:
+        """The context entered last."""
+        self.calls.append(("getcon",))
+        return self.context
+
+
+class FakeJournal:
+    """journald's end of its native protocol: a real datagram socket that collects records."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = str(folder / "journal")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.setblocking(False)
+        self.seen: list[dict[str, str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def journal(self) -> Journal:
+        """A handler's way to this journal."""
+        return Journal(self.path)
+
+    def records(self) -> list[dict[str, str]]:
+        """Every record so far, oldest first."""
+        while True:
+            try:
+                self.seen.append(parse_record(self.socket.recv(1 << 20)))
+            except BlockingIOError:
+                return self.seen
+
+    def events(self) -> list[str]:
+        """The events of the records so far."""
+        return [record["SELSOCK_EVENT"] for record in self.records()]
+
+
+def parse_record(datagram: bytes) -> dict[str, str]:
+    """One datagram of https://systemd.io/JOURNAL_NATIVE_PROTOCOL, strictly.  Raises ValueError."""
+    found: dict[str, str] = {}
+    while datagram:
+        line, newline, datagram = datagram.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not newline:
+            raise ValueError(f"no newline ends {line!r}")
+        if not equals:
+            if len(datagram) < 8:
+                raise ValueError(f"no length follows {line!r}")
+            (length,) = struct.unpack("<Q", datagram[:8])
+            value, end, datagram = datagram[8 : 8 + length], datagram[8 + length : 9 + length], datagram[9 + length :]
+            if len(value) != length or end != b"\n":
+                raise ValueError(f"{name!r} is not of the length that it states")
+        key = name.decode("ascii")
+        if key in found or not key or key.strip("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") or key[0] == "_":
+            raise ValueError(f"the field {key!r} is forged, repeated or malformed")
+        found[key] = value.decode()
+    return found
+
+
+def connect(address: str = "192.0.2.1") -> tuple[socket.socket, Client]:
+    """The peer's end of a connection, and the handler's, as if it had come from ``address``."""
+    peer, own = cores.socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    end = socket.socket(fileno=peer.detach())
+    end.settimeout(PATIENCE)
+    return end, Client(own, address)
+
+
+def compile_table(
+    folder: Path,
+    vhosts: Iterable[Vhost],
+    limits: dict[str, int] | None = None,
+    required: bool = True,
+    generation: str = GENERATION,
+) -> Path:
+    """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost."""
+    records = [(b"table", Table(generation, required, Limits(limits)).record())]
+    records += [(b"host " + name.encode(), vhost.record()) for vhost in vhosts for name in vhost.names]
+    path = folder / "table.cdb"
+    path.write_bytes(cdb.compose(records))
+    return path
+
+
+class Instance:
+    """One instance of the handler, forked, with the test as its client.
+
+    The child runs ``__main__.run`` and ``Client.linger``, as ``__main__.main`` does once a connection is adopted.
+    """
+
+    def __init__(
+        self,
+        table: Path,
+        journal: FakeJournal,
+        kernel: FakeKernel,
+        address: str = "192.0.2.1",
+        serve: "Callable[..., static.Outcome]" = static.serve,
+    ) -> None:
+        self.peer, client = connect(address)
+        report, child_report = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            run_and_exit(client, table, journal, kernel, serve, child_report)
+        client.socket.close()
+        os.close(child_report)
+        self.report = report
+        self.status: int | None = None
+        self.calls: list[tuple[str, ...]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.peer.close()
+        self.wait()
+
+    def send(self, data: bytes) -> None:
+        """Send as the client."""
+        self.peer.sendall(data)
+
+    def receive(self) -> bytes:
+        """Everything that the handler sends until it closes."""
+        parts = []
+        while part := self.peer.recv(65536):
+            parts.append(part)
+        return b"".join(parts)
+
+    def receive_one(self) -> bytes:
+        """One response of a kept connection, framed by its Content-Length; b"" if the connection ended instead."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            part = self.peer.recv(1)
+            if not part:
+                return data
+            data += part
+        length = int(data.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        while length:
+            part = self.peer.recv(length)
+            length -= len(part)
+            data += part
+        return data
+
+    def wait(self) -> int:
+        """The exit status; ``calls`` are those of the kernel from then on."""
+        if self.status is None:
+            self.peer.close()
+            with os.fdopen(self.report, "rb") as report:
+                text = report.read()
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            self.calls = [tuple(call) for call in json.loads(text)] if text else []
+        return self.status
+
+
+def run_and_exit(
+    client: Client,
+    table: Path,
+    journal: FakeJournal,
+    kernel: FakeKernel,
+    serve: "Callable[..., static.Outcome]",
+    report: int,
+) -> None:
+    """The whole life of an ``Instance``'s child."""
+    status = 99  # what no instance documents: the harness itself failed
+    try:
+        cores.sys.argv = ["serve", str(table)]
+        vars(top)["Kernel"] = lambda: kernel  # the edge to libselinux, replaced in this child alone
+        status = top.run(client, journal.journal(), serve)
+        client.linger()
+        os.write(report, json.dumps(kernel.calls).encode())
+    finally:
+        os._exit(status)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return as soon as ``condition`` holds.  Raises TimeoutError instead of hanging."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the condition never held")
+        time.sleep(0.005)

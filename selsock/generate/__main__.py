@@ -16,12 +16,13 @@ from typing import NoReturn
 
 from selsock import __version__
 from selsock.generate import conflicts
+from selsock.generate.apply import Selinux, apply
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.difference import difference
+from selsock.generate.faults import MachineFault
 from selsock.generate.machine import unusual_ports
 from selsock.generate.plan import Plan, plan
 from selsock.generate.ranges import Ledger, merged
-from selsock.generate.render import TemplatesMissing
 from selsock.generate.source import BadSource, load
 from selsock.generate.write import Transaction
 from selsock.names import AbsolutePath
@@ -32,10 +33,6 @@ BAD_CONFIGURATION = 2
 MACHINE = 3
 
 PROGRAM = "selsock-generate"
-
-
-class MachineFault(Exception):
-    """This machine stands in the way."""
 
 
 class Arguments(argparse.ArgumentParser):
@@ -60,7 +57,7 @@ def arguments() -> Arguments:
     """The command line."""
     parser = Arguments(
         prog=PROGRAM,
-        description="Turn vhost.yaml into systemd units, SELinux policy and table.  Without an option, as root: apply it.",
+        description="Turn vhost.yaml into units, policy and table.  Without an option, as root: apply it.",
         allow_abbrev=False,
     )
     parser.add_argument("source", metavar="vhost.yaml", type=Path)
@@ -85,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     except BadSource as error:
         print(error, file=sys.stderr)
         return BAD_CONFIGURATION
-    except (TemplatesMissing, MachineFault) as error:
+    except MachineFault as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return MACHINE
     except OSError as error:
@@ -116,11 +113,12 @@ def run(source: Path, output: Path | None, check: bool, diff: bool) -> int:
             place = output / artifact.path
             print(f"{'wrote' if place in changed else 'same '} {place}")
         return DONE
-    raise MachineFault("applying is not written yet: use --output")
+    apply(job.configuration, job.plan, Selinux(), say)
+    return DONE
 
 
 def prepare(source: Path, output: Path | None) -> Job:
-    """Read, check and plan; warn of what is allowed but doubtful.  Raises BadSource, OSError, TemplatesMissing."""
+    """Read, check and plan; warn of what is allowed but doubtful.  Raises BadSource, OSError, MachineFault."""
     place = f"{source.absolute()}.ranges"
     ledgers = [Path(f"{source}.ranges")]
     if output:
@@ -139,6 +137,11 @@ def warn(configuration: Configuration) -> None:
     for port in unusual_ports(configuration.listen):
         hint = f"semanage port -a -t http_port_t -p tcp {port}"
         print(f"hint: port {port} is not one of a web server; if it can not be bound: {hint}", file=sys.stderr)
+
+
+def say(line: str) -> None:
+    """Tell the operator, at once."""
+    print(line, flush=True)
 
 
 def count(number: int, noun: str) -> str:

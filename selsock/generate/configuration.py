@@ -88,7 +88,7 @@ class Surroundings:
 
 
 def configure(source: Mapping, file: str, ledger: Ledger) -> Configuration:
-    """The configuration in ``source``, read from ``file``; ``ledger`` gets the pairs that are new.  Raises BadSource."""
+    """The configuration in ``source``, read from ``file``; new pairs go into ``ledger``.  Raises BadSource."""
     source.only(TOP)
     mode = source.get("selinux")
     if mode is not None and scalar(mode).text not in ("required", "optional"):
@@ -221,7 +221,7 @@ class SiteBuilder:
         if around.default.domain is not None:
             default = Context(*self.settle(around.default, lambda domain: domain.type))
         elif rules is None:
-            raise BadSource(given.place, "expected contexts here, at an outer level or default_context, not none at all")
+            raise BadSource(given.place, "expected contexts here or further out, or default_context, not none")
         return Location(prefix, tuple(self.rule(rule, enclosing, signs_in) for rule in rules or ()), default)
 
     def rule(self, rule: SourceRule, enclosing: Partial, signs_in: bool) -> Rule:

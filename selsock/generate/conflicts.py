@@ -24,7 +24,8 @@ def check_names(sites: tuple[Site, ...]) -> None:
         for index, alias in enumerate(site.vhost.names[1:]):
             if alias in owners:
                 item = sequence(site.source.require("aliases"))[index]
-                raise BadSource(item.place, f"expected each name once, not {alias!r} again (vhost {owners[alias]} has it)")
+                problem = f"expected each name once, not {alias!r} again (vhost {owners[alias]} has it)"
+                raise BadSource(item.place, problem)
             owners[alias] = site.vhost.name
 
 
@@ -79,5 +80,5 @@ def check_pairs(sites: tuple[Site, ...]) -> None:
         for use in site.uses:
             owner = owners.get((use.type, use.level))
             if owner and owner.vhost != use.vhost:
-                problem = f"expected a level of its own, not {str(use.level)!r}, which is the auto range of {owner.vhost}"
+                problem = f"expected another level than {use.level}, which is the auto range of {owner.vhost}, not the same"
                 raise BadSource(use.place, problem)

@@ -80,7 +80,8 @@ class Size(Name):
     def accepts(cls, text: str) -> bool:
         """A number without leading zero and a unit."""
         digits = text[:-1]
-        return text[-1:] in ("K", "M", "G") and digits[:1] not in ("", "0") and len(digits) < 7 and not digits.strip(DIGITS)
+        number = 0 < len(digits) < 7 and not digits.strip(DIGITS) and digits[0] != "0"
+        return number and text[-1] in ("K", "M", "G")
 
     def times(self, number: int) -> Size:
         """``number`` times as much."""

@@ -20,8 +20,8 @@ SYSTEM_TREES = tuple(
         *("/var/lock", "/var/log", "/var/run", "/var/spool", "/var/tmp"),
     )
 )
-# Not these, but directories in them.
-SYSTEM_DIRECTORIES = ("/var/backups", "/var/cache", "/var/lib", "/var/local", "/var/mail", "/var/opt")
+# Not these, but directories in them.  (The distribution's policy has patterns for /var/www itself; they would clash.)
+SYSTEM_DIRECTORIES = ("/var/backups", "/var/cache", "/var/lib", "/var/local", "/var/mail", "/var/opt", "/var/www")
 
 
 def within(path: str, tree: str) -> bool:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selsock.generate.compiled import compile_table
@@ -53,7 +52,7 @@ class Plan:
 
 
 def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan:
-    """The plan for ``configuration``; the ledger goes to ``ledger_path``, an absolute path.  Pure: same in, same out."""
+    """The plan for ``configuration``; the ledger goes to the absolute ``ledger_path``.  Same in, same out."""
     values = {
         "limits": configuration.limits,
         "system": configuration.system,
@@ -82,8 +81,3 @@ def labels(configuration: Configuration) -> tuple[Label, ...]:
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:
     """The password files, each once, sorted."""
     return tuple(sorted({site.vhost.basic.file for site in configuration.sites if site.vhost.basic}))
-
-
-def paths(artifacts: Iterable[Artifact]) -> list[str]:
-    """The paths of ``artifacts``, absolute."""
-    return ["/" + artifact.path for artifact in artifacts]

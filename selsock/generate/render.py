@@ -16,6 +16,7 @@ import jinja2
 from selsock import __version__
 from selsock.context import Level, runs
 from selsock.errors import EXIT_GONE, EXIT_REFUSED, ORDINARY_EXITS
+from selsock.generate.faults import MachineFault
 from selsock.names import AbsolutePath, Name
 
 # In a checkout beside the package, else where a distribution or pip installs it.  Never the current directory: whoever
@@ -34,16 +35,12 @@ class Rendered(str):
     __slots__ = ()
 
 
-class TemplatesMissing(Exception):
-    """No directory of templates was found."""
-
-
 def template_directory() -> Path:
-    """The directory that holds ``units`` and ``policy``.  Raises TemplatesMissing."""
+    """The directory that holds ``units`` and ``policy``.  Raises MachineFault."""
     for path in TEMPLATES:
         if (path / "policy" / "tenants.cil.j2").is_file():
             return path
-    raise TemplatesMissing(f"no templates in {' or '.join(map(str, TEMPLATES))}: is selsock installed?")
+    raise MachineFault(f"no templates in {' or '.join(map(str, TEMPLATES))}: is selsock installed?")
 
 
 def checked(value: object) -> object:
@@ -77,7 +74,10 @@ def cil_level(level: Level) -> Rendered:
     sensitivity = level.partition(":")[0]
     parts: list[str] = []
     for first, last in runs(sorted(level.categories())):
-        parts.append(f"c{first}" if first == last else f"(range c{first} c{last})" if last - first > 1 else f"c{first} c{last}")
+        if last - first > 1:
+            parts.append(f"(range c{first} c{last})")
+        else:
+            parts += [f"c{number}" for number in range(first, last + 1)]
     return Rendered(f"({sensitivity} ({' '.join(parts)}))" if parts else f"({sensitivity})")
 
 

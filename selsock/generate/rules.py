@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contexts as the source writes them: two parts, each of which may be left to the enclosing level; and rules on them."""
+"""Contexts as the source writes them, either part of which may be left to the enclosing level; and rules on them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``vhost.yaml`` as a tree in which every value knows its file, line, column and key path.
 
-All scalars stay strings, so nothing is guessed (``no`` is a name, ``010`` is no 8).  Built from the parser's events, not
-from PyYAML's ``compose``: there an alias can no longer be told from what it stands for.  Refused: duplicate keys,
+All scalars stay strings, so nothing is guessed (``no`` is a name, ``010`` is no 8).  Built from the parser's events,
+not from PyYAML's ``compose``: there an alias can no longer be told from what it stands for.  Refused: duplicate keys,
 anchors, aliases, tags, merge keys, a second document.
 """
 

@@ -20,7 +20,7 @@ from selsock.generate.plan import Artifact
 
 
 class Transaction:
-    """A set of files to be put in place under ``root`` together.  Use with ``with``; only ``commit`` changes anything."""
+    """A set of files to be put in place under ``root`` together; ``with`` cleans up, ``commit`` alone changes any."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

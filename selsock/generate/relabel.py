@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gives the configured roots and password files their labels, and nothing else.
+
+A tenant may write in the tree that is walked, while it is walked, and this is root.  So every step goes from an open
+directory to one name in it without following links, and a label is set through the descriptor that was looked at.  A
+file with a second link is left alone: the other name may be /etc/shadow.  libselinux's restorecon promises neither.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+ATTRIBUTE = "security.selinux"
+DEPTH = 200  # each level holds a descriptor; nobody's content is deeper
+
+Labels = dict[str, str]  # path below the root, "" for the root itself → context
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was done: files seen and changed, and what was left alone, with the reason."""
+
+    seen: int = 0
+    changed: int = 0
+    skipped: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def opened(name: str, flags: int, directory: int | None = None) -> Iterator[int]:
+    """A descriptor of ``name`` in ``directory``, never through a link, closed at the end.  Raises OSError."""
+    descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def reached(path: str, directory: bool) -> Iterator[int]:
+    """An O_PATH descriptor of the absolute ``path``, none of whose parts is a link.  Raises OSError."""
+    descriptor = os.open("/", os.O_PATH | os.O_CLOEXEC)
+    try:
+        parts = PurePosixPath(path).parts[1:]
+        for index, part in enumerate(parts):
+            only = os.O_DIRECTORY if directory or index < len(parts) - 1 else 0
+            following = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | only, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = following
+        yield descriptor
+    except OSError as error:
+        # The part alone would not tell which root it was.
+        error.filename = path
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def relabel_tree(root: str, labels: Labels, outcome: Outcome) -> None:
+    """Label the directory ``root`` and what is in it, on its own file system.  Raises OSError when it has no such."""
+    with reached(root, directory=True) as descriptor:
+        Walk(root, labels, os.fstat(descriptor).st_dev, outcome).visit(descriptor, "", labels[""])
+
+
+def relabel_file(path: str, context: str, outcome: Outcome) -> None:
+    """Label one regular file.  Raises OSError when it is not there."""
+    with reached(path, directory=False) as descriptor:
+        Walk(path, {}, os.fstat(descriptor).st_dev, outcome).visit(descriptor, "", context)
+
+
+class Walk:
+    """One tree on its way to its labels."""
+
+    def __init__(self, root: str, labels: Labels, device: int, outcome: Outcome) -> None:
+        self.root = root
+        self.labels = labels
+        self.device = device
+        self.outcome = outcome
+
+    def visit(self, descriptor: int, below: str, context: str) -> None:
+        """Label what the O_PATH ``descriptor`` is, at ``below`` the root, and what is in it."""
+        context = self.labels.get(below, context)
+        status = os.fstat(descriptor)
+        problem = why_not(status, self.device)
+        if problem:
+            if not stat.S_ISLNK(status.st_mode):
+                self.skip(below, problem)
+            return
+        self.outcome.seen += 1
+        self.outcome.changed += set_context(descriptor, context)
+        if not stat.S_ISDIR(status.st_mode):
+            return
+        if below.count("/") == DEPTH:
+            self.skip(below, f"deeper than {DEPTH} directories, not entered")
+            return
+        with opened(".", os.O_RDONLY | os.O_DIRECTORY, descriptor) as listing:
+            names = sorted(os.listdir(listing))
+        for name in names:
+            self.enter(descriptor, name, f"{below}/{name}", context)
+
+    def enter(self, directory: int, name: str, below: str, context: str) -> None:
+        """Visit ``name`` in ``directory``; what is gone, or can not be had, is reported and left."""
+        try:
+            with opened(name, os.O_PATH, directory) as descriptor:
+                self.visit(descriptor, below, context)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.skip(below, error.strerror or str(error))
+
+    def skip(self, below: str, problem: str) -> None:
+        """Enter among what was left alone; a file's name may hold anything."""
+        path = self.root + below
+        self.outcome.skipped.append(f"{path if path.isprintable() else ascii(path)}: {problem}")
+
+
+def why_not(status: os.stat_result, device: int) -> str:
+    """Why something of ``status`` gets no label, "" when it does."""
+    if status.st_dev != device:
+        return "another file system is mounted here"
+    if stat.S_ISDIR(status.st_mode):
+        return ""
+    if not stat.S_ISREG(status.st_mode):
+        return "neither file nor directory"
+    return "" if status.st_nlink == 1 else f"has {status.st_nlink} links, and the others may be anywhere"
+
+
+def set_context(descriptor: int, context: str) -> bool:
+    """Give what ``descriptor`` (O_PATH) is the label ``context``; False when it has it.  Raises OSError."""
+    path = f"/proc/self/fd/{descriptor}"
+    wanted = context.encode() + b"\0"
+    try:
+        if os.getxattr(path, ATTRIBUTE).rstrip(b"\0") == wanted[:-1]:
+            return False
+    except OSError:
+        pass  # no label yet, or none that may be read: setting it decides
+    os.setxattr(path, ATTRIBUTE, wanted)
+    return True
+
+
+def check_roots(roots: Iterable[str]) -> None:
+    """Raise OSError, with the path, for the first of ``roots`` that is no directory, or is reached through a link."""
+    for root in roots:
+        with reached(root, directory=True):
+            pass

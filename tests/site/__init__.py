@@ -58,3 +58,19 @@ LINKS = {
     "/srv/vhosts/beta/shop/stolen.html": "/srv/vhosts/alpha/index.html",
     "/srv/vhosts/alpha/borrowed.html": "/srv/vhosts/mailed/index.html",
 }
+
+PROBE_POLICY = '(filecon "/usr/libexec/selsock/serve-probe" file (system_u object_r selsock_exec_t ((s0) (s0))))\n'
+# The probe is started by the shipped units in all but program and port.
+PROBE_START = """set -e
+cd /etc/systemd/system
+sed s,/serve,/serve-probe, selsock@.service >selsock-probe@.service
+sed s,^ListenStream=.*,ListenStream=8080, selsock.socket >selsock-probe.socket
+restorecon -F selsock-probe@.service selsock-probe.socket
+systemctl daemon-reload
+systemctl start selsock-probe.socket
+"""
+
+
+def probe_files() -> Files:
+    """The probe, where ``PROBE_START`` wants it."""
+    return {"/usr/libexec/selsock/serve-probe": ((HERE / "probe.py").read_bytes(), 0o755)}

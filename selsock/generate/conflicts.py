@@ -80,5 +80,7 @@ def check_pairs(sites: tuple[Site, ...]) -> None:
         for use in site.uses:
             owner = owners.get((use.type, use.level))
             if owner and owner.vhost != use.vhost:
-                problem = f"expected another level than {use.level}, which is the auto range of {owner.vhost}, not the same"
+                problem = (
+                    f"expected another level than {use.level}, which is the auto range of {owner.vhost}, not the same"
+                )
                 raise BadSource(use.place, problem)

@@ -150,4 +150,3 @@ def check_limits(given: Mapping, values: dict[str, int]) -> None:
 def unusual_ports(listen: Iterable[Listen]) -> list[int]:
     """The ports that the policy does not let a web server bind without ``semanage port``."""
     return sorted({address.port for address in listen} - set(WEB_PORTS))
-

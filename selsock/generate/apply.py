@@ -184,7 +184,9 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
 
 def run(command: list[str]) -> None:
     """Run a program of the system to its end.  Raises MachineFault with what it wrote, on one line, when it fails."""
-    done = subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
         raise MachineFault(f"{command[0]} failed with status {done.returncode}: {said or 'no reason given'}")

@@ -57,21 +57,19 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run argv to its end with Debian's PATH and nothing else of the environment.
 
-    Output that is not UTF-8 keeps its bytes as surrogates.
+    Text is exact: line ends stay as they are, and bytes that are not UTF-8 are surrogates, in both directions.
     """
     done = subprocess.run(
         [str(word) for word in argv],
         check=False,  # below, with a better message
-        input=input,
-        stdin=subprocess.DEVNULL if input is None else None,
+        input=(input or "").encode(errors="surrogateescape"),
         capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="surrogateescape",
         timeout=timeout,
         cwd=cwd,
         env={"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", "TERM": "dumb"},
     )
-    if check and done.returncode != 0:
-        raise CommandFailed(done)
-    return done
+    output, errors = (text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr))
+    result = subprocess.CompletedProcess(done.args, done.returncode, output, errors)
+    if check and result.returncode != 0:
+        raise CommandFailed(result)
+    return result

@@ -166,9 +166,9 @@ def _fill(root: Path, recipe: Recipe, directory: Path, report: Report) -> None:
 
 
 def _load_and_label(root: Path, modules: list[str], dontaudit: bool) -> None:
-    options = ["-n", *modules] if dontaudit else ["-n", "-D", "-B", *modules]
-    if modules or not dontaudit:
-        run_in(root, ["semodule", *options])
+    """One transaction for all modules, since every transaction links the whole policy; then all labels from it."""
+    options = [*([] if dontaudit else ["-D"]), *(modules or ["-B"])]
+    run_in(root, ["semodule", "-n", *options])
     # Without mounts: what is mounted would be labelled, too.
     run_in(root, ["setfiles", "-F", "-T0", FILE_CONTEXTS, "/"], mounts=False)
 

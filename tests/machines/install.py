@@ -13,7 +13,8 @@ from tests.machines.trees import run_in
 
 Files = Mapping[str, tuple[bytes, int]]  # absolute path in the machine: content, mode; owned by root
 BASE_POLICY = "/usr/share/selinux/packages/selsock.pp"
-GENERATED_POLICY = "/var/lib/selsock/selsock.cil"
+# Not selsock.cil: semodule names a module after its file, and the base module would be overridden by it.
+GENERATED_POLICY = "/var/lib/selsock/selsock_tenants.cil"
 _PACKAGE = "/usr/lib/python3/dist-packages/selsock"
 
 
@@ -35,12 +36,11 @@ def mask(tree: Path, units: Sequence[str]) -> None:
 
 
 def install_selsock(tree: Path) -> None:
-    """Install this checkout as an operator would, with byte code for the tree's own Python, and the user selsock."""
+    """Install this checkout as an operator would, with byte code for the tree's own Python."""
     run(["make", "--no-print-directory", "install", f"DESTDIR={tree}"], cwd=CHECKOUT)
     # unchecked: a source file that is never looked at cannot be stale, and costs no stat() per connection.
     compiled = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _PACKAGE]
     run_in(tree, compiled)
-    run_in(tree, ["sh", "-c", "id -u selsock >/dev/null 2>&1 || useradd --system --no-create-home selsock"])
 
 
 def build_base_policy(tree: Path) -> None:
@@ -66,4 +66,5 @@ def stage(tree: Path, vhost_yaml: str, files: Files) -> None:
     copy = "tar -C /stage -c . | tar -C / -x --preserve-permissions --no-overwrite-dir && rm -r /stage"
     run_in(tree, ["bash", "-o", "pipefail", "-c", copy])
     run_in(tree, ["systemd-sysusers"])
+    run_in(tree, ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/selsock.conf"])
     run_in(tree, ["systemctl", "enable", "selsock.socket"])

@@ -25,12 +25,19 @@ ECHO = {
 }
 
 
+def children(pid: int) -> list[int]:
+    """The children of a process with one thread."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def traces() -> set[str]:
-    """Whatever a machine could leave on this host: mounts, control groups, processes."""
-    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines() if "overlay" in line}
-    groups = set(run(["find", "/sys/fs/cgroup", "-type", "d", "-name", f"selsock-{os.getpid()}-*"]).stdout.splitlines())
-    processes = set(run(["ps", "--no-headers", "-o", "args", "-C", "systemd,unshare,nsenter,bash"]).stdout.splitlines())
-    return mounts | groups | {process for process in processes if "selsock" in process or "/systemd" in process}
+    """What machines of this process have on this host: mounts, children, and control groups.
+
+    A group can be removed only when no process is left in it.
+    """
+    mounts = {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
+    groups = run(["find", "/sys/fs/cgroup", "-type", "d", "-name", f"selsock-{os.getpid()}-*"]).stdout.splitlines()
+    return {mount for mount in mounts if f"/{os.getpid()}-" in mount} | set(groups) | {*map(str, children(os.getpid()))}
 
 
 def test_systemd_of_the_suite_is_running(bare_machine: NativeMachine, suite: str) -> None:
@@ -107,12 +114,13 @@ def test_nothing_runs_on_when_the_tests_are_killed(suite: str) -> None:
     owner = subprocess.Popen([sys.executable, "-c", script], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     root = Path(owner.stdout.readline().strip())
-    systemd = run(["pgrep", "--exact", "systemd", "--newest"]).stdout.strip()
+    (outside,) = children(owner.pid)
+    (systemd,) = children(outside)
     os.kill(owner.pid, signal.SIGKILL)
     owner.communicate()
     deadline = time.monotonic() + 10
-    while Path("/proc", systemd).exists() and time.monotonic() < deadline:
+    while Path(f"/proc/{systemd}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not Path("/proc", systemd).exists()
+    assert not Path(f"/proc/{systemd}").exists()
     with overlay(tree(suite)):
         assert not root.parent.exists()

@@ -1,0 +1,739 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``vhost.yaml`` must not say, and the exact line that each mistake is answered with."""
+
+import pytest
+
+from selsock.generate import conflicts
+from selsock.generate.configuration import configure
+from selsock.generate.ranges import Ledger
+from selsock.generate.source import BadSource, load
+
+D = "domains: {public: {}, staff: {}}\n"
+A = D + "default_context: public:s0\n"
+V = "vhosts:\n  a.example:\n    root: /srv/a\n"
+
+# name: (source, the answer after "vhost.yaml:")
+REFUSED = {
+    "empty": (
+        "",
+        "1:1: the whole: expected a mapping, not an empty file",
+    ),
+    "list": (
+        "- a\n",
+        "1:1: the whole: expected a mapping, {} when it is empty, not a list",
+    ),
+    "scalar": (
+        "a\n",
+        "1:1: the whole: expected a mapping, {} when it is empty, not 'a'",
+    ),
+    "not yaml": (
+        A + "vhosts: [\n",
+        "4:1: the whole: expected YAML, not this: did not find expected node content",
+    ),
+    "tab": (
+        "domains:\n\tpublic: {}\n",
+        "2:1: the whole: expected YAML, not this: found character that cannot start any token",
+    ),
+    "duplicate": (
+        A + V + "    root: /srv/b\n",
+        "6:5: vhosts.a.example.root: expected each key once, the first being in line 5, not 'root'",
+    ),
+    "duplicate top": (
+        A + V + "domains: {}\n",
+        "6:1: domains: expected each key once, the first being in line 1, not 'domains'",
+    ),
+    "anchor": (
+        A + "vhosts: &x\n  a.example: {root: /srv/a}\n",
+        "3:9: vhosts: expected a plain value, not an anchor or alias",
+    ),
+    "alias": (
+        "domains: &x {}\nvhosts: *x\n",
+        "1:10: domains: expected a plain value, not an anchor or alias",
+    ),
+    "tag": (
+        A + "vhosts: !!map {}\n",
+        "3:9: vhosts: expected a plain value, not one with a tag",
+    ),
+    "local tag": (
+        A + V + "    domain: !public staff\n",
+        "6:13: vhosts.a.example.domain: expected a plain value, not one with a tag",
+    ),
+    "merge": (
+        A + "vhosts:\n  a.example:\n    <<: {root: /srv/a}\n",
+        "5:5: vhosts.a.example.<<: expected a key of its own, not '<<'",
+    ),
+    "second document": (
+        A + V + "---\n{}\n",
+        "6:1: the whole: expected the end of the file, not a second document",
+    ),
+    "complex key": (
+        "? [a, b]\n: c\n",
+        "1:3: the whole: expected a key of a single value, not a list",
+    ),
+    "deep": (
+        "vhosts: [[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+        (
+            "1:28: vhosts[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: expected 20 levels at most, "
+            "not one more"
+        ),
+    ),
+    "unknown top": (
+        A + "vhost: {}\n",
+        "3:1: vhost: expected a known key, the nearest being 'vhosts', not 'vhost'",
+    ),
+    "unknown vhost": (
+        A + V + "    alias: [b.example]\n",
+        "6:5: vhosts.a.example.alias: expected a known key, the nearest being 'aliases', not 'alias'",
+    ),
+    "unknown location": (
+        A + V + "    locations: {/x: {context: []}}\n",
+        (
+            "6:22: vhosts.a.example.locations./x.context: expected a known key, the nearest being 'contexts', "
+            "not 'context'"
+        ),
+    ),
+    "unknown rule": (
+        A + V + "    contexts: [{users: alice}]\n",
+        "6:17: vhosts.a.example.contexts[0].users: expected a known key, the nearest being 'user', not 'users'",
+    ),
+    "unknown domain option": (
+        "domains: {public: {read: []}}\nvhosts: {}\n",
+        "1:20: domains.public.read: expected a known key, the nearest being 'reads', not 'read'",
+    ),
+    "unknown limit": (
+        "limits: {connection: 3}\n" + A + V,
+        "1:10: limits.connection: expected a known key, the nearest being 'connections', not 'connection'",
+    ),
+    "unknown auth": (
+        A + V + "    auth: {digest: {}}\n",
+        "6:12: vhosts.a.example.auth.digest: expected a known key, the nearest being 'basic', not 'digest'",
+    ),
+    "unknown basic": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/selsock/x, users: y}}\n",
+        "6:52: vhosts.a.example.auth.basic.users: expected a known key, the nearest being 'file', not 'users'",
+    ),
+    "unknown context key": (
+        A + V + "    contexts: [{any: true, context: {type: staff}}]\n",
+        "6:38: vhosts.a.example.contexts[0].context.type: expected a known key, the nearest being 'range', not 'type'",
+    ),
+    "strange key": (
+        A + V + '    "al\\nias": x\n',
+        "6:5: vhosts.a.example.'al\\nias': expected a known key, the nearest being 'aliases', not 'al\\nias'",
+    ),
+    "selinux": (
+        "selinux: on\n" + A + V,
+        "1:10: selinux: expected required or optional, not 'on'",
+    ),
+    "selinux list": (
+        "selinux: []\n" + A + V,
+        "1:10: selinux: expected a single value, not an empty list",
+    ),
+    "no vhosts": (
+        A,
+        "1:1: the whole: expected the key 'vhosts', not its absence",
+    ),
+    "vhosts empty": (
+        A + "vhosts: {}\n",
+        "3:9: vhosts: expected one vhost at least, not an empty mapping",
+    ),
+    "vhosts nothing": (
+        A + "vhosts:\n",
+        "3:8: vhosts: expected a mapping, {} when it is empty, not nothing",
+    ),
+    "vhost name": (
+        A + "vhosts:\n  WWW.example.org: {root: /srv/a}\n",
+        (
+            "4:3: vhosts.WWW.example.org: expected a host name in lower case, such as www.example.org, not "
+            "'WWW.example.org'"
+        ),
+    ),
+    "vhost port": (
+        A + "vhosts:\n  a.example:80: {root: /srv/a}\n",
+        "4:3: vhosts.a.example:80: expected a host name in lower case, such as www.example.org, not 'a.example:80'",
+    ),
+    "vhost scalar": (
+        A + "vhosts:\n  a.example: /srv/a\n",
+        "4:14: vhosts.a.example: expected a mapping, {} when it is empty, not '/srv/a'",
+    ),
+    "listen scalar": (
+        "listen: 80\n" + A + V,
+        "1:9: listen: expected a list, not '80'",
+    ),
+    "listen empty": (
+        "listen: []\n" + A + V,
+        "1:9: listen: expected an address at least, not an empty list",
+    ),
+    "listen zero": (
+        "listen: [0]\n" + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '0'",
+    ),
+    "listen large": (
+        "listen: [65536]\n" + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '65536'",
+    ),
+    "listen octal": (
+        "listen: [080]\n" + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '080'",
+    ),
+    "listen name": (
+        'listen: ["localhost:80"]\n' + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not 'localhost:80'",
+    ),
+    "listen v6": (
+        'listen: ["::1:80"]\n' + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '::1:80'",
+    ),
+    "listen v6 spelling": (
+        'listen: ["[0::1]:80"]\n' + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '[0::1]:80'",
+    ),
+    "listen twice": (
+        "listen: [80, 80]\n" + A + V,
+        "1:14: listen[1]: expected an address that can be listened on beside 80, not '80'",
+    ),
+    "listen any and one": (
+        'listen: [80, "192.0.2.1:80"]\n' + A + V,
+        "1:14: listen[1]: expected an address that can be listened on beside 80, not '192.0.2.1:80'",
+    ),
+    "listen directive": (
+        'listen: ["80\\nExecStartPre=/bin/sh"]\n' + A + V,
+        "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '80\\nExecStartPre=/bin/sh'",
+    ),
+    "limit word": (
+        "limits: {requests: many}\n" + A + V,
+        "1:20: limits.requests: expected a number from 1 to 2147483647, not 'many'",
+    ),
+    "limit zero": (
+        "limits: {connections: 0}\n" + A + V,
+        "1:23: limits.connections: expected a number from 1 to 2147483647, not '0'",
+    ),
+    "limit hex": (
+        "limits: {requests: 0x10}\n" + A + V,
+        "1:20: limits.requests: expected a number from 1 to 2147483647, not '0x10'",
+    ),
+    "limit large": (
+        "limits: {requests: 2147483648}\n" + A + V,
+        "1:20: limits.requests: expected a number from 1 to 2147483647, not '2147483648'",
+    ),
+    "limit memory": (
+        "limits: {memory: 64 MB}\n" + A + V,
+        "1:18: limits.memory: expected an amount of memory such as 64M, not '64 MB'",
+    ),
+    "limit small head": (
+        "limits: {head_bytes: 100}\n" + A + V,
+        "1:22: limits.head_bytes: expected a number from 512 to 2147483647, not '100'",
+    ),
+    "limit contradiction": (
+        "limits: {request_line_bytes: 20000}\n" + A + V,
+        (
+            "1:30: limits.request_line_bytes: expected request_line_bytes (20000) to be at most head_bytes "
+            "(16384), not '20000'"
+        ),
+    ),
+    "limit contradiction 2": (
+        "limits: {connection_seconds: 5}\n" + A + V,
+        "1:30: limits.connection_seconds: expected head_seconds (10) to be at most connection_seconds (5), not '5'",
+    ),
+    "limit per source": (
+        "limits: {connections_per_source: 65}\n" + A + V,
+        (
+            "1:34: limits.connections_per_source: expected connections_per_source (65) to be at most connections "
+            "(64), not '65'"
+        ),
+    ),
+    "domain name": (
+        "domains: {Public: {}}\n" + V,
+        (
+            "1:11: domains.Public: expected a domain name of lower-case letters, digits and _ that starts with a "
+            "letter and does not end in _t, not 'Public'"
+        ),
+    ),
+    "domain type": (
+        "domains: {public_t: {}}\n" + V,
+        (
+            "1:11: domains.public_t: expected a domain name of lower-case letters, digits and _ that starts with "
+            "a letter and does not end in _t, not 'public_t'"
+        ),
+    ),
+    "domain reserved": (
+        "domains: {passwd: {}}\n" + V,
+        (
+            "1:11: domains.passwd: expected a domain name of lower-case letters, digits and _ that starts with a "
+            "letter and does not end in _t, not 'passwd'"
+        ),
+    ),
+    "domain nothing": (
+        "domains:\n  public:\n" + V,
+        "2:10: domains.public: expected a mapping, {} when it is empty, not nothing",
+    ),
+    "domain list": (
+        "domains: [public]\n" + V,
+        "1:10: domains: expected a mapping, {} when it is empty, not a list",
+    ),
+    "reads unknown": (
+        "domains: {public: {}, staff: {reads: [publik]}}\n" + V,
+        "1:39: domains.staff.reads[0]: expected a name under domains, the nearest being 'public', not 'publik'",
+    ),
+    "reads self": (
+        "domains: {staff: {reads: [staff]}}\n" + V,
+        (
+            "1:27: domains.staff.reads[0]: expected another domain than staff, which reads its own content "
+            "anyway, not 'staff'"
+        ),
+    ),
+    "reads scalar": (
+        "domains: {public: {}, staff: {reads: public}}\n" + V,
+        "1:38: domains.staff.reads: expected a list, not 'public'",
+    ),
+    "default without range": (
+        D + "default_context: public\n" + V,
+        "2:18: default_context: expected a domain and a range, not a context without range",
+    ),
+    "default without domain": (
+        D + "default_context: {range: s0}\n" + V,
+        "2:18: default_context: expected a domain and a range, not a context without domain",
+    ),
+    "default empty": (
+        D + "default_context: {}\n" + V,
+        "2:18: default_context: expected domain, range or both, not an empty mapping",
+    ),
+    "default list": (
+        D + "default_context: [public]\n" + V,
+        "2:18: default_context: expected DOMAIN, DOMAIN:RANGE or a mapping of domain and range, not a list",
+    ),
+    "context unknown": (
+        A + V + "    contexts: [{any: true, context: stuff}]\n",
+        (
+            "6:37: vhosts.a.example.contexts[0].context: expected a name under domains, the nearest being "
+            "'staff', not 'stuff'"
+        ),
+    ),
+    "context ours": (
+        A + V + '    contexts: [{any: true, context: "selsock_t:s0"}]\n',
+        (
+            "6:37: vhosts.a.example.contexts[0].context: expected a name under domains, or a type of your own, "
+            "not 'selsock_t'"
+        ),
+    ),
+    "context no domains": (
+        "default_context: public:s0\n" + V,
+        "1:18: default_context: expected a name under domains, the nearest being none, not 'public'",
+    ),
+    "context bad type": (
+        A + V + "    contexts: [{any: true, context: Bad_t}]\n",
+        "6:37: vhosts.a.example.contexts[0].context: expected an SELinux type that ends in _t, not 'Bad_t'",
+    ),
+    "context empty": (
+        A + V + '    contexts: [{any: true, context: ""}]\n',
+        (
+            "6:37: vhosts.a.example.contexts[0].context: expected a name under domains, the nearest being "
+            "'staff', not nothing"
+        ),
+    ),
+    "context range alone": (
+        A + V + '    contexts: [{any: true, context: ":s0"}]\n',
+        (
+            "6:37: vhosts.a.example.contexts[0].context: expected a name under domains, the nearest being "
+            "'staff', not nothing"
+        ),
+    ),
+    "context colon": (
+        A + V + '    contexts: [{any: true, context: "staff:"}]\n',
+        "6:37: vhosts.a.example.contexts[0].context: expected a level such as s0 or s0:c1,c5, not ''",
+    ),
+    "context empty mapping": (
+        A + V + "    contexts: [{any: true, context: {}}]\n",
+        "6:37: vhosts.a.example.contexts[0].context: expected domain, range or both, not an empty mapping",
+    ),
+    "range range": (
+        A + V + "    range: s0-s0:c0.c1023\n",
+        (
+            "6:12: vhosts.a.example.range: expected one level, not the range 's0-s0:c0.c1023': a tenant runs at "
+            "a single level"
+        ),
+    ),
+    "range category": (
+        A + V + "    range: s0:c1024\n",
+        "6:12: vhosts.a.example.range: expected c0 to c1023, not 'c1024' in 's0:c1024'",
+    ),
+    "range falling": (
+        A + V + "    range: s0:c5.c2\n",
+        "6:12: vhosts.a.example.range: expected rising categories, not 'c5.c2' in 's0:c5.c2'",
+    ),
+    "range star": (
+        A + V + "    range: '*'\n",
+        "6:12: vhosts.a.example.range: expected a level such as s0 or s0:c1,c5, not '*'",
+    ),
+    "range sensitivity": (
+        A + V + "    range: s16\n",
+        "6:12: vhosts.a.example.range: expected s0 to s15, not 's16' in 's16'",
+    ),
+    "no range": (
+        D + V + "    domain: public\n    contexts: [{any: true}]\n",
+        (
+            "6:16: vhosts.a.example.contexts[0]: expected a range here, in the vhost or in default_context, not "
+            "none at all"
+        ),
+    ),
+    "no domain": (
+        D + V + "    range: auto\n    contexts: [{any: true}]\n",
+        (
+            "6:16: vhosts.a.example.contexts[0]: expected a domain here, in the vhost or in default_context, not "
+            "none at all"
+        ),
+    ),
+    "no contexts": (
+        D + V + "    domain: public\n    range: auto\n",
+        "4:5: vhosts.a.example: expected contexts here or further out, or default_context, not none",
+    ),
+    "content type": (
+        A + V + "    domain: my_t\n",
+        "5:5: vhosts.a.example: expected content with /, since my_t is no type of files, not none",
+    ),
+    "rule empty": (
+        A + V + "    contexts: [{}]\n",
+        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous or any), not none",
+    ),
+    "rule no condition": (
+        A + V + "    contexts: [{context: staff}]\n",
+        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous or any), not none",
+    ),
+    "rule false": (
+        A + V + "    contexts: [{any: false}]\n",
+        "6:22: vhosts.a.example.contexts[0].any: expected true, not 'false'",
+    ),
+    "rule any and user": (
+        A + V + "    contexts: [{any: true, user: alice}]\n",
+        (
+            "6:22: vhosts.a.example.contexts[0].any: expected any to stand alone, or the other conditions "
+            "without it, not 'true'"
+        ),
+    ),
+    "rule anonymous user": (
+        A + V + "    contexts: [{anonymous: true, user: alice}]\n",
+        (
+            "6:28: vhosts.a.example.contexts[0].anonymous: expected either user or anonymous, since no visitor "
+            "is both, not 'true'"
+        ),
+    ),
+    "rule user colon": (
+        A + V + '    contexts: [{user: "a:b"}]\n',
+        (
+            "6:23: vhosts.a.example.contexts[0].user: expected a user name without colon or control character, "
+            "255 bytes at most, not 'a:b'"
+        ),
+    ),
+    "rule user control": (
+        A + V + '    contexts: [{user: "a\\tb"}]\n',
+        (
+            "6:23: vhosts.a.example.contexts[0].user: expected a user name without colon or control character, "
+            "255 bytes at most, not 'a\\tb'"
+        ),
+    ),
+    "rule user none": (
+        A + V + "    contexts: [{user: []}]\n",
+        "6:23: vhosts.a.example.contexts[0].user: expected a value or a list of them, not an empty list",
+    ),
+    "rule user nested": (
+        A + V + "    contexts: [{user: [[alice]]}]\n",
+        "6:24: vhosts.a.example.contexts[0].user[0]: expected a single value, not a list",
+    ),
+    "rule address": (
+        A + V + "    contexts: [{address: example.org}]\n",
+        (
+            "6:26: vhosts.a.example.contexts[0].address: expected an address or a network such as 192.0.2.0/24 "
+            "or 2001:db8::/32, not 'example.org'"
+        ),
+    ),
+    "rule address host bits": (
+        A + V + "    contexts: [{address: 10.1.0.0/8}]\n",
+        (
+            "6:26: vhosts.a.example.contexts[0].address: expected an address or a network without host bits, "
+            "such as 192.0.2.0/24 or 2001:db8::/32, not '10.1.0.0/8'"
+        ),
+    ),
+    "rule address mask": (
+        A + V + "    contexts: [{address: 10.0.0.0/255.0.0.0}]\n",
+        (
+            "6:26: vhosts.a.example.contexts[0].address: expected a network with a prefix length, such as "
+            "192.0.2.0/24, not '10.0.0.0/255.0.0.0'"
+        ),
+    ),
+    "rule address mapped": (
+        A + V + '    contexts: [{address: "::ffff:10.0.0.0/104"}]\n',
+        (
+            "6:26: vhosts.a.example.contexts[0].address: expected the IPv4 form of an IPv4 address, not "
+            "'::ffff:10.0.0.0/104'"
+        ),
+    ),
+    "rule address long": (
+        A + V + "    contexts: [{address: 10.0.0.0/33}]\n",
+        (
+            "6:26: vhosts.a.example.contexts[0].address: expected an address or a network without host bits, "
+            "such as 192.0.2.0/24 or 2001:db8::/32, not '10.0.0.0/33'"
+        ),
+    ),
+    "rule list": (
+        A + V + "    contexts: {any: true}\n",
+        "6:15: vhosts.a.example.contexts: expected a list, not a mapping",
+    ),
+    "user without auth": (
+        A + V + "    contexts: [{user: alice}]\n",
+        "5:5: vhosts.a.example: expected auth, since the rule in line 6 names a user, not none",
+    ),
+    "global user without auth": (
+        A + "contexts: [{user: alice}]\n" + V,
+        "6:5: vhosts.a.example: expected auth, since the rule in line 3 names a user, not none",
+    ),
+    "no root": (
+        A + "vhosts:\n  a.example: {}\n",
+        "4:14: vhosts.a.example: expected the key 'root', not its absence",
+    ),
+    "root relative": (
+        A + "vhosts:\n  a.example: {root: srv/a}\n",
+        (
+            "4:21: vhosts.a.example.root: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not 'srv/a'"
+        ),
+    ),
+    "root dots": (
+        A + "vhosts:\n  a.example: {root: /srv/../etc}\n",
+        (
+            "4:21: vhosts.a.example.root: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not '/srv/../etc'"
+        ),
+    ),
+    "root slash": (
+        A + "vhosts:\n  a.example: {root: /srv/a/}\n",
+        (
+            "4:21: vhosts.a.example.root: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not '/srv/a/'"
+        ),
+    ),
+    "root quote": (
+        A + "vhosts:\n  a.example: {root: '/srv/a\") (allow x'}\n",
+        (
+            "4:21: vhosts.a.example.root: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not '/srv/a\") (allow x'"
+        ),
+    ),
+    "root top": (
+        A + "vhosts:\n  a.example: {root: /srv}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/srv'"
+        ),
+    ),
+    "root /": (
+        A + "vhosts:\n  a.example: {root: /}\n",
+        (
+            "4:21: vhosts.a.example.root: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not '/'"
+        ),
+    ),
+    "root etc": (
+        A + "vhosts:\n  a.example: {root: /etc/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/etc/www'"
+        ),
+    ),
+    "root lib64": (
+        A + "vhosts:\n  a.example: {root: /lib64/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/lib64/www'"
+        ),
+    ),
+    "root ours": (
+        A + "vhosts:\n  a.example: {root: /var/lib/selsock/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/var/lib/selsock/www'"
+        ),
+    ),
+    "root var www": (
+        A + "vhosts:\n  a.example: {root: /var/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/var/www'"
+        ),
+    ),
+    "root var lib": (
+        A + "vhosts:\n  a.example: {root: /var/lib}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/var/lib'"
+        ),
+    ),
+    "aliases scalar": (
+        A + V + "    aliases: b.example\n",
+        "6:14: vhosts.a.example.aliases: expected a list, not 'b.example'",
+    ),
+    "alias own": (
+        A + V + "    aliases: [a.example]\n",
+        "6:15: vhosts.a.example.aliases[0]: expected each name once, not 'a.example' again (vhost a.example has it)",
+    ),
+    "alias twice": (
+        A + V + "    aliases: [b.example, b.example]\n",
+        "6:26: vhosts.a.example.aliases[1]: expected each name once, not 'b.example' again (vhost a.example has it)",
+    ),
+    "alias other": (
+        A + V + "    aliases: [b.example]\n  b.example: {root: /srv/b}\n",
+        "6:15: vhosts.a.example.aliases[0]: expected each name once, not 'b.example' again (vhost b.example has it)",
+    ),
+    "alias wildcard": (
+        A + V + "    aliases: ['*.example']\n",
+        (
+            "6:15: vhosts.a.example.aliases[0]: expected a host name in lower case, such as www.example.org, not "
+            "'*.example'"
+        ),
+    ),
+    "nested roots": (
+        A + V + "  b.example: {root: /srv/a/b}\n",
+        "6:21: vhosts.b.example.root: expected no directory inside the root of vhost a.example, not '/srv/a/b'",
+    ),
+    "nested roots 2": (
+        A + "vhosts:\n  b.example: {root: /srv/a/b/c}\n  a.example: {root: /srv/a}\n",
+        "4:21: vhosts.b.example.root: expected no directory inside the root of vhost a.example, not '/srv/a/b/c'",
+    ),
+    "same root": (
+        A + V + "  b.example: {root: /srv/a, domain: staff}\n",
+        (
+            "6:21: vhosts.b.example.root: expected the same content labels as vhost a.example, which has this "
+            "root, not others"
+        ),
+    ),
+    "content path": (
+        A + V + "    content: {staff: staff}\n",
+        (
+            "6:15: vhosts.a.example.content.staff: expected an absolute path of letters, digits and ._-+@=~ "
+            "without //, /./, /../ or a slash at the end, not 'staff'"
+        ),
+    ),
+    "content dots": (
+        A + V + "    content: {/../b: staff}\n",
+        (
+            "6:15: vhosts.a.example.content./../b: expected an absolute path of letters, digits and ._-+@=~ "
+            "without //, /./, /../ or a slash at the end, not '/../b'"
+        ),
+    ),
+    "location path": (
+        A + V + "    locations: {/x/: {}}\n",
+        (
+            "6:17: vhosts.a.example.locations./x/: expected an absolute path of letters, digits and ._-+@=~ "
+            "without //, /./, /../ or a slash at the end, not '/x/'"
+        ),
+    ),
+    "location list": (
+        A + V + "    locations: [/x]\n",
+        "6:16: vhosts.a.example.locations: expected a mapping, {} when it is empty, not a list",
+    ),
+    "auth scalar": (
+        A + V + "    auth: basic\n",
+        "6:11: vhosts.a.example.auth: expected a mapping, {} when it is empty, not 'basic'",
+    ),
+    "auth without file": (
+        A + V + "    auth: {basic: {realm: x}}\n",
+        "6:19: vhosts.a.example.auth.basic: expected the key 'file', not its absence",
+    ),
+    "auth realm": (
+        A + V + "    auth: {basic: {realm: 'a\"b', file: /etc/selsock/x}}\n",
+        "6:27: vhosts.a.example.auth.basic.realm: expected a realm of printable ASCII without \" or \\, not 'a\"b'",
+    ),
+    "auth file shadow": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/shadow}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file of its own, such as "
+            "/etc/selsock/users.htpasswd, not '/etc/shadow'"
+        ),
+    ),
+    "auth file ours": (
+        A + V + "    auth: {basic: {realm: x, file: /var/lib/selsock/x}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file outside /var/lib/selsock, which the "
+            "compiled table lies in, not '/var/lib/selsock/x'"
+        ),
+    ),
+    "auth file usr": (
+        A + V + "    auth: {basic: {realm: x, file: /usr/share/x/y}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file of its own, such as "
+            "/etc/selsock/users.htpasswd, not '/usr/share/x/y'"
+        ),
+    ),
+    "auth file in root": (
+        A + V + "    auth: {basic: {realm: x, file: /srv/a/.htpasswd}}\n",
+        (
+            "6:11: vhosts.a.example.auth: expected a password file outside every root, not '/srv/a/.htpasswd' in "
+            "that of a.example"
+        ),
+    ),
+    "auth file in other root": (
+        A + V + "    auth: {basic: {realm: x, file: /srv/b/x/.htpasswd}}\n  b.example: {root: /srv/b}\n",
+        (
+            "6:11: vhosts.a.example.auth: expected a password file outside every root, not '/srv/b/x/.htpasswd' "
+            "in that of b.example"
+        ),
+    ),
+    "pair of another": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        "    content: {/: public:s0}\n"
+        '    contexts: [{any: true, context: "public:s0:c1,c0"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected another level than s0:c0,c1, which is the "
+            "auto range of a.example, not the same"
+        ),
+    ),
+    "content pair of another": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0:c0,c1"}\n'
+        '    contexts: [{any: true, context: "staff:s0"}]\n',
+        (
+            "10:18: vhosts.b.example.content./: expected another level than s0:c0,c1, which is the auto range of "
+            "a.example, not the same"
+        ),
+    ),
+}
+
+
+def refusal(text: str) -> str:
+    """What ``text`` is answered with, "" when it is accepted."""
+    try:
+        conflicts.check(configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", Ledger()))
+    except BadSource as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_each_mistake_is_named_where_it_stands(name: str) -> None:
+    text, answer = REFUSED[name]
+    assert refusal(text) == f"vhost.yaml:{answer}"
+    assert "\n" not in answer
+
+
+def test_the_frame_of_the_cases_is_itself_good() -> None:
+    """Otherwise a case could be refused for the frame's mistake."""
+    assert refusal(A + V) == ""
+    assert refusal(D + V + "    contexts: [{any: true, context: public:s0}]\n    content: {/: public:s0}\n") == ""
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x7f", "\x85", "\u2028", "\ufeff", "\U0001f600"])
+def test_no_character_breaks_the_answer_into_two_lines(character: str) -> None:
+    answer = refusal(A + V + f'    "al{character}ias": x\n')
+    assert answer
+    assert answer.splitlines() == [answer]
+
+
+def test_bytes_that_are_no_text() -> None:
+    with pytest.raises(BadSource, match=r"^vhost.yaml:2:1: the whole: expected UTF-8, not the byte 0xff$"):
+        load(b"selinux: required\n\xff", "vhost.yaml")

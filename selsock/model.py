@@ -221,6 +221,6 @@ class Table:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")
         mode = values.pop("selinux", "")
-        if mode not in ("required", "optional") or not generation or len(values) != len(LIMITS):
+        if mode not in ("required", "optional") or not generation or values.keys() != {name for name, _, _ in LIMITS}:
             raise ValueError("incomplete")
         return cls(generation, mode == "required", Limits({name: int(values[name]) for name, _, _ in LIMITS}))

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Levels in the one spelling that the kernel prints, and contexts made of them."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selsock.context import Context, Level, runs
+from selsock.names import TypeName
+
+categories = st.sets(st.integers(0, 1023), max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("s0", "s0"),
+        ("s15", "s15"),
+        ("s0:c0", "s0:c0"),
+        ("s0:c1,c0", "s0:c0,c1"),  # two neighbours are no run
+        ("s0:c0.c1", "s0:c0,c1"),
+        ("s0:c0,c1,c2", "s0:c0.c2"),
+        ("s0:c2,c0.c1", "s0:c0.c2"),
+        ("s0:c5,c5", "s0:c5"),
+        ("s0:c3.c3", "s0:c3"),
+        ("s0:c0.c1023", "s0:c0.c1023"),
+        ("s0:c1,c2,c4,c5,c6,c9", "s0:c1,c2,c4.c6,c9"),
+    ],
+)
+def test_canonical_form(text: str, canonical: str) -> None:
+    """As mls_sid_to_context of the kernel writes it."""
+    assert Level.parse(text) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s",
+        "s16",
+        "S0",
+        "s00",
+        "0",
+        "s0:",
+        "s0:c",
+        "s0:c1024",
+        "s0:c01",
+        "s0:c1,",
+        "s0:,c1",
+        "s0:c5.c2",
+        "s0:c1.c2.c3",
+    ]
+    + [
+        "s0-s0",
+        "s0-s0:c0.c1023",
+        "s0 ",
+        " s0",
+        "s0:c1 ,c2",
+        "s٣",
+        "s0:c٣",
+        "*",
+        "SystemLow",
+        "s0:c-1",
+        "s0:c+1",
+        "s0\n",
+    ],
+)
+def test_what_is_no_level(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Level.parse(text)
+
+
+@given(categories)
+def test_every_set_of_categories_survives(given_set: set[int]) -> None:
+    level = Level.of("s0", given_set)
+    assert level.categories() == given_set
+    assert Level.parse(level) == level
+
+
+@given(st.lists(st.tuples(st.integers(0, 1023), st.integers(0, 1023)).map(sorted), min_size=1, max_size=8))
+def test_parsing_is_idempotent_for_any_spelling(ranges: list[list[int]]) -> None:
+    text = "s0:" + ",".join(f"c{low}.c{high}" for low, high in ranges)
+    level = Level.parse(text)
+    assert Level.parse(level) == level
+    assert level.categories() == {number for low, high in ranges for number in range(low, high + 1)}
+
+
+@given(categories)
+def test_runs_cover_their_numbers_and_are_apart(given_set: set[int]) -> None:
+    found = runs(sorted(given_set))
+    assert [number for first, last in found for number in range(first, last + 1)] == sorted(given_set)
+    assert all(later[0] > earlier[1] + 1 for earlier, later in pairwise(found))
+
+
+@given(categories)
+def test_contexts_survive_the_table(given_set: set[int]) -> None:
+    context = Context(TypeName("selsock_staff_t"), Level.of("s0", given_set))
+    assert Context.parse(str(context)) == context
+    assert hash(Context.parse(str(context))) == hash(context)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "selsock_t", "selsock_t:", ":s0", "staff:s0", "a_t:s0-s0", "a_t:s0:c1:c2", "A_t:s0"]
+)
+def test_what_is_no_context(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Context.parse(text)
+
+
+def test_contexts_differ_by_type_and_by_level() -> None:
+    context = Context.parse("a_t:s0")
+    assert context != Context.parse("b_t:s0")
+    assert context != Context.parse("a_t:s0:c0")
+    assert context != "a_t:s0"

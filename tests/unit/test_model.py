@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records of the table: what is written is read back, and nothing else is read at all."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selsock.context import Context
+from selsock.model import LIMITS, Basic, Limits, Location, Rule, Table, Vhost
+from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
+
+contexts = st.sampled_from(["selsock_public_t:s0", "selsock_staff_t:s0:c0,c1", "a_t:s0:c0.c1023"]).map(Context.parse)
+users = st.text(min_size=1, max_size=20).filter(UserName.accepts).map(UserName)
+networks = st.sampled_from(["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]).map(Network)
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> Rule:
+    """Any rule with a condition."""
+    given_users = draw(st.frozensets(users, max_size=3))
+    given_networks = tuple(draw(st.lists(networks, max_size=2)))
+    anonymous = draw(st.booleans())
+    anyone = draw(st.booleans()) or not (given_users or given_networks or anonymous)
+    return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone)
+
+
+@st.composite
+def vhosts(draw: st.DrawFn) -> Vhost:
+    """Any vhost, its locations in the order that a table needs."""
+    prefixes = draw(st.sets(st.sampled_from([("a",), ("b",), ("a", "b"), ("a", "b", "c")])))
+    ordered = (*sorted(prefixes, key=lambda prefix: (-len(prefix), prefix)), ())
+    locations = tuple(
+        Location(prefix, tuple(draw(st.lists(rules(), max_size=3))), draw(st.none() | contexts)) for prefix in ordered
+    )
+    basic = draw(st.sampled_from([None, Basic(Realm("A b"), AbsolutePath("/etc/selsock/u"))]))
+    names = draw(st.lists(st.sampled_from(["a.example", "[::1]", "192.0.2.1"]), min_size=1, max_size=3, unique=True))
+    return Vhost(tuple(map(HostName, names)), AbsolutePath("/srv/a"), basic, locations)
+
+
+@given(vhosts())
+def test_a_vhost_survives_the_table(vhost: Vhost) -> None:
+    read = Vhost.parse(vhost.record())
+    assert read.record() == vhost.record()
+    assert read.names == vhost.names
+    assert [location.prefix for location in read.locations] == [location.prefix for location in vhost.locations]
+    for one, two in zip(read.locations, vhost.locations, strict=True):
+        assert one.default == two.default
+        assert [rule.fields() for rule in one.rules] == [rule.fields() for rule in two.rules]
+        assert [rule.users for rule in one.rules] == [rule.users for rule in two.rules]
+
+
+@given(rules())
+def test_a_rule_survives_its_fields(rule: Rule) -> None:
+    read = Rule.parse(rule.fields())
+    assert (read.context, read.source, read.users, read.networks, read.anonymous, read.any) == (
+        *(rule.context, rule.source, rule.users, rule.networks, rule.anonymous, rule.any),
+    )
+
+
+GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nrule\ta_t:s0\tv:1\tany\t\n"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"\n",
+        GOOD[:-1],
+        GOOD + b"\n",
+        GOOD + b"x",
+        GOOD.replace(b"names", b"name"),
+        GOOD.replace(b"a.example", b"A.example"),
+        GOOD.replace(b"/srv/a", b"/srv/../a"),
+        GOOD.replace(b"/srv/a", b"/srv/a\t/srv/b"),
+        GOOD.replace(b"a_t:s0\tv", b"a_t:s0-s1\tv"),
+        GOOD.replace(b"any\t", b"all\t"),
+        GOOD.replace(b"any\t", b"any"),
+        GOOD.replace(b"\tany\t", b""),
+        GOOD.replace(b"location\t/\t", b"location\t/x\t"),
+        GOOD.replace(b"location\t/\ta_t:s0\n", b""),
+        GOOD.replace(b"location", b"basic\tx"),
+        b"names\ta.example\nroot\t/srv/a\n",
+        GOOD.replace(b"a.example", b"\xff"),
+    ],
+)
+def test_what_is_no_vhost(record: bytes) -> None:
+    """The handler turns ValueError, and nothing else, into "the table contradicts itself"."""
+    Vhost.parse(GOOD)
+    with pytest.raises(ValueError):
+        Vhost.parse(record)
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_vhost_or_a_value_error(record: bytes) -> None:
+    try:
+        Vhost.parse(record)
+    except ValueError:
+        return
+    assert record
+
+
+limits = st.fixed_dictionaries({name: st.integers(0, 2**31 - 1) for name, _, _ in LIMITS})
+
+
+@given(limits, st.booleans())
+def test_the_settings_survive_the_table(values: dict[str, int], required: bool) -> None:
+    table = Table("0123456789abcdef", required, Limits(values))
+    read = Table.parse(table.record())
+    assert read.record() == table.record()
+    assert read.required is required
+    assert {name: getattr(read.limits, name) for name, _, _ in LIMITS} == values
+
+
+SETTINGS = Table("0123456789abcdef", True, Limits()).record()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        SETTINGS.replace(b"format\t1", b"format\t2"),
+        SETTINGS.replace(b"format\t1\n", b""),
+        SETTINGS.replace(b"generation\t0123456789abcdef\n", b""),
+        SETTINGS.replace(b"required", b"permissive"),
+        SETTINGS.replace(b"requests\t100\n", b""),
+        SETTINGS.replace(b"requests\t100\n", b"requests\tmany\n"),
+        SETTINGS + b"more\t1\n",
+        SETTINGS + b"more\n",
+    ],
+)
+def test_what_are_no_settings(record: bytes) -> None:
+    Table.parse(SETTINGS)
+    with pytest.raises(ValueError):
+        Table.parse(record)
+
+
+@pytest.mark.parametrize("record", [SETTINGS.replace(b"requests\t", b"request\t")])
+def test_a_limit_of_another_name_is_a_value_error(record: bytes) -> None:
+    with pytest.raises(ValueError):
+        Table.parse(record)

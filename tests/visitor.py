@@ -3,7 +3,6 @@
 
 import subprocess
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,3 @@ def curls(port: int, requests: list[tuple[str, str]], options: tuple[str, ...] =
         content, _, status = part.rpartition("\x1e")
         answers.append(Answer(int(status), content))
     return answers
-
-
-def host_of(url: str) -> str:
-    """The vhost that ``url`` names."""
-    return urlsplit(url).hostname or ""

@@ -130,16 +130,16 @@ def serve(confined: Confined, head: RequestHead, client: Client, close: bool) ->
 
 
 def in_child(confined: Confined, client: Client, query: "dict[str, str]") -> bytes:
-    read, write = os.pipe()
+    ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
         confined.credentials.wipe()
         client.socket.close()
-        os.close(read)
-        os.write(write, json.dumps(attempt(query)).encode())
+        ours.close()
+        theirs.sendall(json.dumps(attempt(query)).encode())
         os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as answer:
+    theirs.close()
+    with ours, ours.makefile("rb") as answer:
         text = answer.read()
     os.waitpid(pid, 0)
     return text

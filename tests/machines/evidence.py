@@ -10,7 +10,7 @@ from collections.abc import Generator
 import pytest
 
 from tests.machines import logs
-from tests.machines.commands import Report, to_stderr
+from tests.machines.commands import Report, cache, to_stderr
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,12 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Save the logs of every running machine when a test fails."""
+    """Have the machines keep their logs when a test failed; once, at their end, for that takes seconds."""
     report = yield
     if report.failed:
-        for machine in logs.running:
-            machine.save_logs()
-            report.sections.append(("machine", f"logs of {machine.name} are in {logs.directory(machine.name)}"))
+        logs.wanted = True
+        report.sections.append(("machines", f"their logs will be in {cache()}/logs"))
     return report
 
 

@@ -25,7 +25,7 @@ from tests.machines.install import (
     stage,
     write_files,
 )
-from tests.machines.trees import FILE_CONTEXTS, overlay, run_in, tree
+from tests.machines.trees import FILE_CONTEXTS, locked, overlay, run_in, tree
 
 _KEPT = 3  # images, each some 400 MB
 _INGREDIENTS = ("selsock", "units", "policy", "packaging", "Makefile", "tests/machines")
@@ -109,20 +109,25 @@ def build(recipe: Recipe, report: Report = to_stderr) -> Image:
     images = cache() / "images"
     images.mkdir(exist_ok=True)
     directory = images / _key(base, recipe)
-    if not directory.exists():
-        building = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-", dir=images))
-        try:
-            with overlay(base) as root:
-                _fill(root, recipe, building, report)
-                report("writing the image")
-                _write(root, building)
-            building.rename(directory)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-        report("the image is ready")
-    os.utime(directory)
-    _remove_old(images)
+    with locked(images / "lock"):
+        if not directory.exists():
+            _build(base, recipe, directory, report)
+        os.utime(directory)
+        _remove_old(images)
     return Image(directory)
+
+
+def _build(base: Path, recipe: Recipe, directory: Path, report: Report) -> None:
+    building = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-", dir=directory.parent))
+    try:
+        with overlay(base) as root:
+            _fill(root, recipe, building, report)
+            report("writing the image")
+            _write(root, building)
+        building.rename(directory)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    report("the image is ready")
 
 
 def _key(base: Path, recipe: Recipe) -> str:
@@ -182,7 +187,7 @@ def _write(root: Path, directory: Path) -> None:
 
 def _remove_old(images: Path) -> None:
     """Keep the images used last; a machine that runs from an older one still has its file open."""
-    finished = [path for path in images.iterdir() if not path.name.startswith(".")]
+    finished = [path for path in images.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for path in sorted(finished, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(path)
     for path in images.glob(".*-*"):  # left by a run that was killed

@@ -1,26 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the logs of machines are kept, and which machines are running now.
+"""Where the logs of machines are kept: those of a machine's last run, in .cache/logs/NAME/."""
 
-The logs of a machine are those of its last run, in .cache/logs/NAME/.
-"""
-
-import shutil
 from pathlib import Path
-from typing import Protocol
 
 from tests.machines.commands import cache
 
-
-class Machine(Protocol):
-    """What NativeMachine and VirtualMachine have in common."""
-
-    name: str
-
-    def save_logs(self) -> None:
-        """Write what the machine logged so far into directory(name); never raise because it does not answer."""
-
-
-running: list[Machine] = []  # who collects evidence of a failed test needs to find them
+wanted = False  # set when a test failed: a machine then saves its logs before it ends
 
 
 def directory(name: str) -> Path:
@@ -32,5 +17,7 @@ def directory(name: str) -> Path:
 
 def emptied_directory(name: str) -> Path:
     """The same, emptied: the logs of one run are never mixed with those of the last."""
-    shutil.rmtree(directory(name))
-    return directory(name)
+    path = directory(name)
+    for log in path.iterdir():
+        log.unlink(missing_ok=True)  # another run on the same cache may be doing the same
+    return path

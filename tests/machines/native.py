@@ -63,7 +63,6 @@ class NativeMachine:
         self._group.mkdir()
         try:
             self._start()
-            logs.running.append(self)
             self.wait_until_running()
         except BaseException:
             self.save_logs()
@@ -74,7 +73,7 @@ class NativeMachine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None or logs.wanted:
             self.save_logs()
         self._end()
 
@@ -171,8 +170,6 @@ class NativeMachine:
             (self._logs / "journal.log").write_text(done.stdout + done.stderr, errors="surrogateescape")
 
     def _end(self) -> None:
-        if self in logs.running:
-            logs.running.remove(self)
         self._process.kill()
         self._process.wait()
         _remove_cgroup(self._group, patience=10)

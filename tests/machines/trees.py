@@ -43,7 +43,7 @@ def tree(suite: str, report: Report = to_stderr) -> Path:
     """The root tree of a suite, built when the cache has none made from the same recipe."""
     path = cache() / "trees" / f"{suite}-{_key(suite)}"
     path.parent.mkdir(exist_ok=True)
-    with _locked(path.parent / f"{suite}.lock"):
+    with locked(path.parent / f"{suite}.lock"):
         if not path.exists():
             report(f"building the {suite} tree with mmdebstrap (about a minute, once)")
             _build(suite, path)
@@ -88,7 +88,7 @@ def _writes(name: str, text: str) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold a lock against other test runs on the same cache; the kernel lets go of it when we die."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -60,7 +60,6 @@ class VirtualMachine:
             self._report(f"booting {self.name} ({'KVM' if _has_kvm() else 'emulated: about half a minute'})")
             self._start_qemu()
             self._start_ssh()
-            logs.running.append(self)
             self._wait_until_running()
             self._report(f"{self.name} is running, ssh on 127.0.0.1:{self._ports[22]}")
         except BaseException:
@@ -71,7 +70,7 @@ class VirtualMachine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None or logs.wanted:
             self.save_logs()
         self._end()
 
@@ -206,8 +205,6 @@ class VirtualMachine:
             (self._logs / f"{name}.log").write_text(done.stdout + done.stderr, errors="surrogateescape")
 
     def _end(self) -> None:
-        if self in logs.running:
-            logs.running.remove(self)
         for process in reversed(self._started):
             process.kill()
             process.wait()

@@ -55,7 +55,7 @@ def test_tinycdb_reads_what_we_wrote(place: Path, pairs: list[tuple[bytes, bytes
     for key, value in dict(reversed(pairs)).items():
         if key and b"\0" not in key:
             found = subprocess.run(
-                [b"cdb", b"-q", b"-n", b"1", os.fsencode(place), key], check=True, capture_output=True
+                [b"cdb", b"-q", b"-n", b"1", b"--", os.fsencode(place), key], check=True, capture_output=True
             )
             assert found.stdout == value
 

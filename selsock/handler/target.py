@@ -5,7 +5,7 @@ One treatment for every doubtful path: refused with 400.  Escapes are decoded on
 and dot segments, and bytes that are not UTF-8 have no meaning here.
 """
 
-from selsock.cores import binascii
+from selsock.cores import binascii, socket
 from selsock.errors import PeerFault
 from selsock.names import HostName
 
@@ -44,6 +44,8 @@ def parse_target(method: bytes, raw: bytes) -> Target:
     if method == b"CONNECT" or raw == b"*":
         if (method == b"CONNECT") == (raw == b"*") or (raw == b"*" and method != b"OPTIONS"):
             raise PeerFault(400, "a target that does not belong to its method (RFC 9112 §3.2.3)")
+        if method == b"CONNECT":
+            host_of(raw)
         return Target(raw.decode(), (), False, b"", None)
     authority = None
     rest = raw
@@ -112,8 +114,10 @@ def host_of(authority: bytes) -> str:
     if not colon or port.endswith(b"]"):
         host, port = authority, b""
     try:
-        text = host.decode().lower()
-    except UnicodeDecodeError:
+        text = host.decode("ascii").lower()  # of all Unicode, lower() would make a "k" of the Kelvin sign
+        if text.startswith("["):
+            socket.inet_pton(socket.AF_INET6, text[1:-1])
+    except (OSError, ValueError):
         text = ""
     if port.translate(None, b"0123456789") or len(port) > 5 or not HostName.accepts(text):
         raise PeerFault(400, "a host that is no host name or address with a port (RFC 9110 §7.2)")

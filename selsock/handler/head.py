@@ -92,7 +92,8 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
         searched = max(0, buffer.filled - 3)
         buffer.filled += count
         end = buffer.data.find(b"\r\n\r\n", searched, buffer.filled)
-        if end < 0 and buffer.data.find(b"\r\n", 0, buffer.filled) < 0 and buffer.filled > limits.request_line_bytes:
+        # One byte more than a line may have: it may be the CR.
+        if buffer.filled > limits.request_line_bytes + 1 and buffer.data.find(b"\r\n", 0, buffer.filled) < 0:
             raise too_large(buffer, limits)
     head = parse_head(buffer, end + 2, limits)
     client.head_only = head.method == "HEAD"
@@ -137,6 +138,8 @@ def parse_head(buffer: HeadBuffer, end: int, limits: Limits) -> RequestHead:
     # Content and pipelined requests are not read: the answer to this request is then the last (RFC 9112 §9.6).
     options = [option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")]
     close = minor == 0 or b"close" in options or has_content or buffer.filled > end + 2
+    if not has_content:
+        buffer.wipe_span(end + 2, buffer.filled)  # a pipelined request may hold credentials
     return RequestHead(method.decode(), target, host, fields, credentials, close)
 
 

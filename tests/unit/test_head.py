@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every message of ``tests/wire`` gives exactly what is stated beside it, however the bytes arrive.
+
+``NAME.http`` is what the peer sends before it half-closes, NAME the clause that it is about.  ``NAME.expect`` is the
+refusal, status and reason, or, under ``accept``, what the head says: one "name value" per line, segments in JSON.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+
+import pytest
+
+from selsock.errors import PeerFault, PeerGone
+from selsock.handler.adopt import Client
+from selsock.handler.head import HeadBuffer, RequestHead, announced_content, read_head
+from selsock.model import Limits
+from tests.unit.fakes import connect
+
+WIRE = Path(__file__).parent.parent / "wire"
+ACCEPT = sorted((WIRE / "accept").glob("*.http"))
+REFUSE = sorted((WIRE / "refuse").glob("*.http"))
+FEEDS = ("whole", "halves", "bytes")
+HOST = b"Host: dog.example\r\n"
+
+
+class Portions(Client):
+    """A Client whose reads return at most the next of ``sizes`` bytes, as if the network had cut the stream there."""
+
+    __slots__ = ("sizes",)
+
+    def __init__(self, client: Client, sizes: Iterator[int]) -> None:
+        super().__init__(client.socket, client.address)
+        self.sizes = sizes
+
+    def read_into(self, view: memoryview, deadline: float) -> int:
+        """Read as a Client, into less of ``view``."""
+        return super().read_into(view[: next(self.sizes)], deadline)
+
+
+def sizes_of(feed: str, data: bytes) -> Iterator[int]:
+    """In which portions ``data`` arrives."""
+    if feed == "bytes":
+        return repeat(1)
+    half = max(1, len(data) // 2)
+    return chain([half], repeat(1 << 20)) if feed == "halves" else repeat(1 << 20)
+
+
+def read(data: bytes, feed: str = "whole", given: dict[str, int] | None = None) -> tuple[RequestHead, HeadBuffer]:
+    """Send ``data``, half-close, and read one head of it."""
+    limits = Limits(given)
+    buffer = HeadBuffer(limits.head_bytes)
+    peer, client = connect()
+    try:
+        peer.sendall(data)
+        peer.shutdown(1)
+        return read_head(Portions(client, sizes_of(feed, data)), buffer, limits, limits.head_seconds), buffer
+    finally:
+        peer.close()
+        client.socket.close()
+
+
+def refusal(data: bytes, feed: str = "whole", given: dict[str, int] | None = None) -> str:
+    """The status and reason with which ``data`` is refused."""
+    with pytest.raises(PeerFault) as caught:
+        read(data, feed, given)
+    return f"{caught.value.status} {caught.value.reason}"
+
+
+def describe(head: RequestHead, buffer: HeadBuffer) -> dict[str, str]:
+    """``head`` in the words of an ``.expect`` file."""
+    start, end = head.credentials
+    found = {
+        "method": head.method,
+        "host": head.host,
+        "segments": json.dumps(head.target.segments, ensure_ascii=False),
+        "directory": "yes" if head.target.directory else "no",
+        "query": head.target.query.decode(),
+        "content": "yes" if announced_content(head.fields, 1, Limits()) else "no",
+        "close": "yes" if head.close else "no",
+    }
+    return found | ({"credentials": buffer.data[start:end].decode()} if end else {})
+
+
+def expected(path: Path) -> str:
+    """The sidecar of the message in ``path``."""
+    return path.with_suffix(".expect").read_text().rstrip("\n")
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """The names of messages, for the names of tests."""
+    return [path.stem for path in paths]
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("path", REFUSE, ids=names(REFUSE))
+def test_refused_with_this_status_and_reason(path: Path, feed: str) -> None:
+    """A refusal names its own clause, so that a message can not be refused for some other reason by accident."""
+    assert expected(path) == refusal(path.read_bytes(), feed)
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("path", ACCEPT, ids=names(ACCEPT))
+def test_accepted_and_read_as(path: Path, feed: str) -> None:
+    """Everything that the decision rests on is stated and compared."""
+    wanted = dict(line.partition(" ")[::2] for line in expected(path).split("\n"))
+    assert wanted == describe(*read(path.read_bytes(), feed))
+
+
+def test_corpus_is_whole() -> None:
+    """Each message has a sidecar and each sidecar a message; no case is dropped in silence."""
+    for folder, cases, least in (("accept", ACCEPT, 60), ("refuse", REFUSE, 200)):
+        assert least <= len(cases)
+        assert {path.stem for path in cases} == {path.stem for path in (WIRE / folder).glob("*.expect")}
+
+
+def test_every_refusal_of_a_head_is_in_the_corpus() -> None:
+    """The statuses that a head can be refused with; 408 and 421 depend on time and table, and are tested elsewhere."""
+    assert {"400", "413", "414", "417", "431", "501", "505"} == {expected(path)[:3] for path in REFUSE}
+
+
+# ---- limits: one below, on, and one above
+
+
+def line_of(length: int) -> bytes:
+    """A request line of ``length`` bytes without its CRLF."""
+    return b"GET /" + b"a" * (length - 14) + b" HTTP/1.1"
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("length", [99, 100])
+def test_request_line_up_to_its_limit_is_read(length: int, feed: str) -> None:
+    """The limit itself is allowed, also when the CRLF has not come yet."""
+    head, _ = read(line_of(length) + b"\r\n" + HOST + b"\r\n", feed, {"request_line_bytes": 100})
+    assert length == len(head.target.raw) + 13
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("data", [line_of(101) + b"\r\n" + HOST + b"\r\n", line_of(300)[:102], line_of(300)])
+def test_request_line_above_its_limit_is_414(data: bytes, feed: str) -> None:
+    """RFC 9112 §3: 414, whether the line ends or not."""
+    wanted = "414 a request line of more than 100 bytes (RFC 9112 §3)"
+    assert wanted == refusal(data, feed, {"request_line_bytes": 100})
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("length", [199, 200])
+def test_head_up_to_its_limit_is_read(length: int, feed: str) -> None:
+    """The limit counts every byte of the head, the empty line included."""
+    start = b"GET / HTTP/1.1\r\n" + HOST + b"X: "
+    data = start + b"a" * (length - len(start) - 4) + b"\r\n\r\n"
+    assert length == len(data)
+    read(data, feed, {"head_bytes": 200})
+
+
+@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("length", [201, 202, 1000])
+def test_head_above_its_limit_is_431(length: int, feed: str) -> None:
+    """RFC 6585 §5."""
+    start = b"GET / HTTP/1.1\r\n" + HOST + b"X: "
+    data = start + b"a" * (length - len(start) - 4) + b"\r\n\r\n"
+    assert "431 a head of more than 200 bytes (RFC 6585 §5)" == refusal(data, feed, {"head_bytes": 200})
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_fields_up_to_their_limit_are_read(count: int) -> None:
+    """Lines are counted, not names."""
+    read(b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n" * (count - 1) + b"\r\n", given={"fields": 5})
+
+
+@pytest.mark.parametrize("line", [b"X: a\r\n", b"Authorization: Basic ZG9nOmE=\r\n"])
+def test_fields_above_their_limit_are_431(line: bytes) -> None:
+    """Credentials count as a field as well."""
+    data = b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 4 + line + b"\r\n"
+    assert "431 more than 5 field lines (RFC 6585 §5)" == refusal(data, given={"fields": 5})
+
+
+@pytest.mark.parametrize("length", [9, 10])
+def test_content_up_to_its_limit_may_be_announced(length: int) -> None:
+    """It is not read; the answer is the connection's last."""
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % length
+    assert read(data, given={"content_bytes": 10})[0].close
+
+
+def test_content_above_its_limit_is_413() -> None:
+    """RFC 9110 §15.5.14."""
+    data = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 11\r\n\r\n"
+    assert "413 more than 10 bytes of content (RFC 9110 §15.5.14)" == refusal(data, given={"content_bytes": 10})
+
+
+# ---- time
+
+
+def read_open(data: bytes, wait: float, given: dict[str, int] | None = None) -> PeerFault:
+    """How a head ends whose peer sends ``data`` and then neither sends nor closes."""
+    limits = Limits(given)
+    peer, client = connect()
+    peer.sendall(data)
+    with pytest.raises(PeerFault) as caught:
+        read_head(client, HeadBuffer(limits.head_bytes), limits, wait)
+    peer.close()
+    client.socket.close()
+    return caught.value
+
+
+def test_silent_peer_is_left_without_a_word() -> None:
+    """Nobody asked, so nobody is answered."""
+    gone = read_open(b"", 0.02)
+    assert (PeerGone, "silent until the deadline") == (type(gone), gone.reason)
+
+
+@pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\n" + HOST + b"\r"])
+def test_partial_head_is_408(data: bytes) -> None:
+    """From its first byte on, a head has ``head_seconds``; zero of them here, so that the test need not wait."""
+    late = read_open(data, 5.0, {"head_seconds": 0})
+    assert (408, "the head was not complete in time (RFC 9110 §15.5.9)") == (late.status, late.reason)
+
+
+def test_trickling_peer_can_not_stretch_the_deadline() -> None:
+    """The deadline is set by the first byte and no later one moves it."""
+    peer, client = connect()
+    peer.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 1000)
+    client.deadline = time.monotonic() + 0.1
+
+    def slowly() -> Iterator[int]:
+        while True:
+            time.sleep(0.01)
+            yield 1
+
+    with pytest.raises(PeerFault) as caught:
+        read_head(Portions(client, slowly()), HeadBuffer(16384), Limits({"head_seconds": 0}), 5.0)
+    assert 408 == caught.value.status
+    peer.close()
+
+
+def test_connection_deadline_bounds_a_head() -> None:
+    """``Client.deadline`` counts, however long the head might still take."""
+    peer, client = connect()
+    client.deadline = time.monotonic() + 0.02
+    with pytest.raises(PeerGone):
+        read_head(client, HeadBuffer(100), Limits(), 100.0)
+    peer.close()
+
+
+def test_peer_that_closes_without_a_request_is_gone() -> None:
+    """A connection that a browser opened in advance and did not need."""
+    with pytest.raises(PeerGone, match="closed without a request"):
+        read(b"")
+
+
+def test_peer_that_resets_is_gone() -> None:
+    """ECONNRESET is no defect of ours."""
+    peer, client = connect()
+    client.socket.send(b"unread, so that closing resets")
+    peer.close()
+    with pytest.raises(PeerGone, match="Connection reset by peer"):
+        read_head(client, HeadBuffer(100), Limits(), 5.0)
+
+
+# ---- what stays behind
+
+
+@pytest.mark.parametrize("rest", [b"G", b"GET /b HTTP/1.1\r\n" + HOST + b"\r\n"])
+def test_pipelining_makes_the_answer_the_last(rest: bytes) -> None:
+    """RFC 9112 §9.3.2: what was sent ahead may be sent again."""
+    head, _ = read(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + rest)
+    assert head.close
+
+
+def test_pipelined_credentials_do_not_stay_in_the_buffer() -> None:
+    """What is never read must not lie in memory when tenant code comes to run."""
+    rest = b"GET /b HTTP/1.1\r\n" + HOST + b"Authorization: Basic ZG9nOnNlY3JldA==\r\n\r\n"
+    _, buffer = read(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + rest)
+    assert b"ZG9n" not in buffer.data
+
+
+def test_next_head_does_not_see_the_last_one() -> None:
+    """The buffer is wiped before it is read into again."""
+    limits = Limits()
+    buffer = HeadBuffer(limits.head_bytes)
+    peer, client = connect()
+    peer.sendall(b"GET /long/path/of/the/first HTTP/1.1\r\n" + HOST + b"X: secret\r\n\r\n")
+    read_head(client, buffer, limits, 5.0)
+    peer.sendall(b"HEAD / HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert "HEAD" == read_head(client, buffer, limits, 5.0).method
+    assert b"secret" not in buffer.data
+    assert client.head_only
+    peer.close()
+
+
+def test_credentials_are_remembered_as_a_place_alone() -> None:
+    """The value of Authorization is in no field: whoever holds the head does not hold the secret."""
+    head, buffer = read(b"GET / HTTP/1.1\r\n" + HOST + b"Authorization: Basic ZG9nOmE=\r\n\r\n")
+    assert [b"host"] == list(head.fields)
+    assert b"Basic ZG9nOmE=" == buffer.data[slice(*head.credentials)]
+
+
+def test_lists_in_several_fields_are_joined() -> None:
+    """RFC 9110 §5.3."""
+    head, _ = read(b"GET / HTTP/1.1\r\n" + HOST + b"Accept: a\r\nX: b\r\naccept: c\r\n\r\n")
+    assert b"a, c" == head.fields[b"accept"]

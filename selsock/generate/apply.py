@@ -138,12 +138,16 @@ def load(plan: Plan, selinux: Selinux, say: Say) -> bool:
 
 
 def unload(before: Path, say: Say) -> None:
-    """After a failure, load the policy that was there before, from the file of the last good run."""
-    if before.exists():
-        run(["semodule", "-X", PRIORITY, "-i", str(before)])
-    else:
-        run(["semodule", "-X", PRIORITY, "-r", before.stem])
-    say("put the policy back as it was; labels that were already changed are put back by the next run")
+    """After a failure, load the policy that was there before, from the file of the last good run.
+
+    Does not raise: the first failure is what the operator has to hear of.
+    """
+    what = ["-i", str(before)] if before.exists() else ["-r", before.stem]
+    try:
+        run(["semodule", "-X", PRIORITY, *what])
+        say("put the policy back as it was; labels that were already changed are put right by the next run")
+    except (MachineFault, OSError) as error:
+        say(f"warning: the policy could not be put back ({error}); nothing is served until the next good run")
 
 
 def relabel(configuration: Configuration, selinux: Selinux, say: Say) -> None:

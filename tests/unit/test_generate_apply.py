@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Applying: what is done, in which order, and what is undone when a later step fails."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from selsock.generate import apply as module
+from selsock.generate.apply import Selinux, apply, binding
+from selsock.generate.configuration import Configuration, configure
+from selsock.generate.faults import MachineFault
+from selsock.generate.plan import POLICY, TABLE, Plan, plan
+from selsock.generate.ranges import Ledger
+from selsock.generate.source import load
+
+BASE = "system_u:system_r:selsock_t:s0"
+
+
+class FakeSelinux(Selinux):
+    """SELinux with the contexts that it is told to know."""
+
+    def __init__(self, known: set[str], enabled: bool = True, labels: dict[str, str] | None = None) -> None:
+        self.known = known
+        self.is_enabled = enabled
+        self.labels = labels or {}
+
+    def enabled(self) -> bool:
+        return self.is_enabled
+
+    def knows(self, context: str) -> bool:
+        return context in self.known
+
+    def label(self, path: str, mode: int) -> str:
+        return self.labels.get(path, "")
+
+
+class Machine:
+    """A directory for the artifacts, and a record of what was done in which order."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = path / "root"
+        self.content = path / "content"
+        self.content.mkdir()
+        self.done: list[str] = []
+        self.said: list[str] = []
+        self.fails: dict[str, str] = {}
+        self.selinux = FakeSelinux({BASE})
+        monkeypatch.setattr(module, "run", self.run)
+        monkeypatch.setattr(module, "relabel_tree", lambda root, labels, outcome: self.step(f"label {root}"))
+        monkeypatch.setattr(module, "relabel_file", lambda path, context, outcome: self.step(f"label {path}"))
+
+    def step(self, what: str) -> None:
+        """Note ``what``, and whether the table was in place by then."""
+        state = "with" if (self.root / TABLE).exists() else "without"
+        self.done.append(f"{what} ({state} table)")
+        for beginning, reason in self.fails.items():
+            if what.startswith(beginning):
+                raise OSError(5, reason, beginning)
+
+    def run(self, command: list[str]) -> None:
+        """Instead of a program of the system."""
+        self.step(" ".join(Path(word).name if word.startswith("/") else word for word in command))
+
+    def prepared(self, mode: str = "required") -> tuple[Configuration, Plan]:
+        """A configuration whose root is on this machine, and its plan."""
+        text = f"selinux: {mode}\ndomains: {{public: {{}}}}\ndefault_context: public:auto\nvhosts:\n"
+        text += f"  a.example:\n    root: {self.content}\n"
+        text += "    auth: {basic: {realm: x, file: /etc/selsock/users}}\n"
+        ledger = Ledger()
+        # /tmp is no place for a root; for this test it has to be.
+        configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", ledger)
+        return configuration, plan(configuration, ledger, "/etc/selsock/vhost.yaml.ranges")
+
+    def apply(self, mode: str = "required") -> Plan:
+        """Apply it."""
+        configuration, its = self.prepared(mode)
+        apply(configuration, its, self.selinux, self.said.append, self.root)
+        return its
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine without anything on it."""
+    monkeypatch.setattr("selsock.generate.places.SYSTEM_TREES", ())
+    return Machine(tmp_path, monkeypatch)
+
+
+def test_policy_then_labels_then_table(machine: Machine) -> None:
+    machine.apply()
+    assert machine.done[:5] == [
+        "systemd-sysusers selsock.conf (without table)",
+        "systemd-tmpfiles --create selsock.conf (without table)",
+        "semodule -X 400 -i selsock_tenants.cil (without table)",
+        f"label {machine.content} (without table)",
+        "label /etc/selsock/users (without table)",
+    ]
+    assert (machine.root / TABLE).exists()
+    assert machine.said[-1] == "next: systemctl enable --now selsock.socket"
+
+
+def test_a_policy_that_is_loaded_is_not_loaded_again(machine: Machine) -> None:
+    _, its = machine.prepared()
+    machine.selinux.known.add(f"system_u:object_r:selsock_generation_{its.generation}:s0")
+    machine.apply()
+    assert not [step for step in machine.done if step.startswith("semodule")]
+
+
+def test_systemd_reads_units_again_only_when_one_changed(machine: Machine) -> None:
+    running = Path("/run/systemd/system").is_dir()
+    machine.apply()
+    assert any(step.startswith("systemctl daemon-reload") for step in machine.done) is running
+    machine.done.clear()
+    machine.apply()
+    assert not any(step.startswith("systemctl") for step in machine.done)
+
+
+def test_a_policy_that_does_not_load_leaves_the_old_table(machine: Machine) -> None:
+    machine.fails["semodule"] = "refused"
+    with pytest.raises(OSError, match="refused"):
+        machine.apply()
+    assert not (machine.root / TABLE).exists()
+    assert (machine.root / "etc/selsock/vhost.yaml.ranges").exists(), "a number that was given is given"
+
+
+def test_a_failure_after_the_policy_takes_it_back(machine: Machine) -> None:
+    machine.fails["label"] = "disk is broken"
+    with pytest.raises(OSError, match="disk is broken"):
+        machine.apply()
+    assert machine.done[-1] == "semodule -X 400 -r selsock_tenants (without table)"
+    assert not (machine.root / POLICY).exists()
+
+
+def test_a_failure_after_a_second_policy_loads_the_first_again(machine: Machine) -> None:
+    machine.apply()
+    machine.fails["label"] = "disk is broken"
+    with pytest.raises(OSError, match="disk is broken"):
+        machine.apply()
+    assert machine.done[-1] == "semodule -X 400 -i selsock_tenants.cil (with table)"
+
+
+def test_a_missing_password_file_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(path: str, context: str, outcome: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(module, "relabel_file", missing)
+    machine.apply()
+    assert "warning: /etc/selsock/users does not exist yet; run restorecon on it when it does" in machine.said
+
+
+def test_a_missing_root_stops_before_anything_is_done(machine: Machine) -> None:
+    machine.content.rmdir()
+    with pytest.raises(FileNotFoundError):
+        machine.apply()
+    assert machine.done == []
+    assert not machine.root.exists()
+
+
+def test_another_module_that_claims_a_root_is_told(machine: Machine) -> None:
+    machine.selinux.labels[str(machine.content)] = "system_u:object_r:user_home_t:s0"
+    machine.apply()
+    warnings = [line for line in machine.said if "another module claims it" in line]
+    assert len(warnings) == 1
+    assert "user_home_t" in warnings[0]
+
+
+def test_required_selinux_that_is_disabled(machine: Machine) -> None:
+    machine.selinux.is_enabled = False
+    with pytest.raises(MachineFault, match="SELinux is disabled here, and vhost.yaml requires it"):
+        machine.apply()
+    assert machine.done == []
+
+
+def test_optional_selinux_that_is_disabled(machine: Machine) -> None:
+    machine.selinux.is_enabled = False
+    machine.apply("optional")
+    assert not [step for step in machine.done if step.startswith(("semodule", "label"))]
+    assert (machine.root / TABLE).exists()
+    assert machine.said[0] == "SELinux is disabled: neither policy nor labels were installed"
+
+
+def test_a_base_module_that_is_missing(machine: Machine) -> None:
+    machine.selinux.known.clear()
+    with pytest.raises(MachineFault, match="the policy module selsock is not loaded"):
+        machine.apply()
+    assert machine.done == []
+
+
+def test_a_program_that_fails_is_one_line() -> None:
+    with pytest.raises(MachineFault) as caught:
+        module.run(["sh", "-c", "echo one >&2; echo two >&2; exit 7"])
+    assert str(caught.value) == "sh failed with status 7: one; two"
+
+
+def test_the_shim_of_pypi_is_named_and_never_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would say that SELinux is disabled on a Debian that enforces."""
+    (tmp_path / "selinux").mkdir()
+    (tmp_path / "selinux/__init__.py").write_text("raise Exception('imported')\n")
+    monkeypatch.setattr(module, "selinux_core", lambda: importlib.import_module("no_such_core"))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "selinux", raising=False)
+    with pytest.raises(MachineFault) as caught:
+        binding()
+    assert f"{tmp_path}/selinux/__init__.py is not it: PyPI's selinux is a shim" in str(caught.value)
+    assert "install python3-selinux or python3-libselinux" in str(caught.value)
+    assert "selinux" not in sys.modules
+
+
+def test_no_binding_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "selinux_core", lambda: importlib.import_module("no_such_core"))
+    monkeypatch.setattr("selsock.generate.apply.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        MachineFault, match=r"^no libselinux binding for Python \(No module named 'no_such_core'\); install"
+    ):
+        binding()

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command: what each option does, what each exit status means, one line for each failure."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selsock import __version__
+from selsock.generate import __main__ as module
+from selsock.generate.__main__ import main
+from selsock.generate.faults import MachineFault
+
+SOURCE = """\
+domains: {public: {}, staff: {}}
+vhosts:
+  a.example: {root: /srv/a, domain: public, range: auto, contexts: [{any: true}]}
+"""
+FILES = (
+    "etc/systemd/system/selsock.socket",
+    "etc/systemd/system/selsock@.service",
+    "etc/systemd/system/system-selsock.slice",
+    "etc/sysusers.d/selsock.conf",
+    "etc/tmpfiles.d/selsock.conf",
+    "var/lib/selsock/file_contexts",
+    "var/lib/selsock/selsock_tenants.cil",
+    "var/lib/selsock/table.cdb",
+)
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A good source."""
+    path = tmp_path / "vhost.yaml"
+    path.write_text(SOURCE)
+    return path
+
+
+def below(path: Path) -> set[str]:
+    """The files below ``path``."""
+    return {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
+
+
+def test_output_writes_below_the_directory_and_nowhere_else(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "out"
+    assert main(["--output", str(out), str(source)]) == 0
+    assert below(out) == {*FILES, f"{source}.ranges".lstrip("/")}
+    assert below(tmp_path) == {"vhost.yaml", *(f"out/{name}" for name in below(out))}
+    said = capsys.readouterr()
+    assert set(said.out.splitlines()) == {f"wrote {out}/{name}" for name in below(out)}
+    assert said.err == ""
+
+
+def test_a_second_run_changes_nothing_and_says_so(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    main(["--output", str(tmp_path / "out"), str(source)])
+    capsys.readouterr()
+    assert main(["--output", str(tmp_path / "out"), str(source)]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"same"}
+
+
+def test_a_relative_source_gives_the_same_bytes(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main(["--output", str(tmp_path / "one"), str(source)])
+    monkeypatch.chdir(tmp_path)
+    main(["--output", "two", "vhost.yaml"])
+    assert below(tmp_path / "one") == below(tmp_path / "two")
+    for name in below(tmp_path / "one"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_the_ledger_is_read_beside_the_source_and_below_the_directory(source: Path, tmp_path: Path) -> None:
+    """Neither is lost, and the one beside the source is never written to."""
+    out = tmp_path / "out"
+    beside = Path(f"{source}.ranges")
+    beside.write_text("old.example 4 s0:c0,c5\n")
+    main(["--output", str(out), str(source)])
+    staged = out / f"{source}.ranges".lstrip("/")
+    assert [line for line in staged.read_text().splitlines() if line[0] != "#"] == [
+        "old.example 4 s0:c0,c5",
+        "a.example 5 s0:c0,c6",
+    ]
+    beside.unlink()
+    source.write_text(SOURCE + "  b.example: {root: /srv/b, domain: staff, range: auto, contexts: [{any: true}]}\n")
+    main(["--output", str(out), str(source)])
+    assert staged.read_text().endswith("a.example 5 s0:c0,c6\nb.example 6 s0:c0,c7\n")
+
+
+def test_ledgers_that_contradict_are_refused(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    main(["--output", str(tmp_path / "out"), str(source)])
+    Path(f"{source}.ranges").write_text("a.example 4 s0:c0,c5\n")
+    assert main(["--output", str(tmp_path / "out"), str(source)]) == 2
+    assert "expected each vhost once, not 'a.example' again (it has pair 4)" in capsys.readouterr().err
+
+
+def test_check(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert main(["--check", str(source)]) == 0
+    assert capsys.readouterr().out == f"{source}: good: 1 vhost, 2 domains\n"
+    assert below(tmp_path) == {"vhost.yaml"}
+
+
+def test_diff(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    out = str(tmp_path / "out")
+    assert main(["--output", out, "--diff", str(source)]) == 1
+    assert "--- /dev/null" in capsys.readouterr().out
+    assert not Path(out).exists()
+    main(["--output", out, str(source)])
+    capsys.readouterr()
+    assert main(["--output", out, "--diff", str(source)]) == 0
+    assert capsys.readouterr().out == ""
+    source.write_text(SOURCE.replace("any: true", "anonymous: true"))
+    assert main(["--output", out, "--diff", str(source)]) == 1
+    said = capsys.readouterr().out
+    assert f"+++ {out}/var/lib/selsock/table.cdb\n" in said
+    assert "-    rule\tselsock_public_t:s0:c0,c1\tvhost.yaml:3\tany\t\n" in said
+    assert "+    rule\tselsock_public_t:s0:c0,c1\tvhost.yaml:3\tanonymous\t\n" in said
+    assert "selsock.socket" not in said
+
+
+def test_diff_against_a_table_that_is_none(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    out = tmp_path / "out"
+    main(["--output", str(out), str(source)])
+    (out / "var/lib/selsock/table.cdb").write_bytes(b"rubbish")
+    capsys.readouterr()
+    assert main(["--output", str(out), "--diff", str(source)]) == 1
+    assert "-(not a table: shorter than the header of a cdb)" in capsys.readouterr().out
+
+
+def test_warnings(source: Path, capsys: Captured) -> None:
+    source.write_text('selinux: optional\nlisten: [80, "127.0.0.1:8081"]\n' + SOURCE)
+    assert main(["--check", str(source)]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: selinux: optional serves without confinement where SELinux does not enforce",
+        (
+            "hint: port 8081 is not one of a web server; if it can not be bound: "
+            "semanage port -a -t http_port_t -p tcp 8081"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "selsock-generate: the following arguments are required: vhost.yaml"),
+        (["--chec", "vhost.yaml"], "selsock-generate: unrecognized arguments: --chec"),
+        (["--check", "--diff", "vhost.yaml"], "selsock-generate: argument --diff: not allowed with argument --check"),
+        (
+            ["--check", "--output", "x", "vhost.yaml"],
+            "selsock-generate: argument --check: not allowed with argument --output",
+        ),
+        (["one", "two"], "selsock-generate: unrecognized arguments: two"),
+        (
+            ["--check", "a b.yaml"],
+            "selsock-generate: expected a file name of letters, digits and ._-+@=~, not 'a b.yaml'",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments: list[str], line: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == line + "\n"
+
+
+def test_version(capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"selsock-generate {__version__}\n"
+
+
+def test_a_bad_configuration_writes_nothing(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    source.write_text("vhosts: {}\n")
+    assert main(["--output", str(tmp_path / "out"), str(source)]) == 2
+    assert capsys.readouterr().err == f"{source}:1:9: vhosts: expected one vhost at least, not an empty mapping\n"
+    assert below(tmp_path) == {"vhost.yaml"}
+
+
+@pytest.mark.parametrize("option", ["--check", "--diff", None])
+def test_a_source_that_is_not_there(tmp_path: Path, option: str | None, capsys: Captured) -> None:
+    missing = str(tmp_path / "vhost.yaml")
+    arguments = [option, missing] if option else ["--output", str(tmp_path / "out"), missing]
+    assert main(arguments) == 3
+    assert capsys.readouterr().err == f"selsock-generate: {missing}: No such file or directory\n"
+
+
+def test_a_directory_that_is_a_file(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "out").write_text("")
+    assert main(["--output", str(tmp_path / "out"), str(source)]) == 3
+    said = capsys.readouterr().err
+    assert said.startswith("selsock-generate: ")
+    assert said.count("\n") == 1
+
+
+def test_only_root_can_apply(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setattr("selsock.generate.__main__.os.geteuid", lambda: 1000)
+    assert main([str(source)]) == 3
+    assert capsys.readouterr().err.startswith("selsock-generate: only root can apply a configuration")
+
+
+def test_root_applies(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """And a machine that stands in the way is one line."""
+
+    def stands_in_the_way() -> None:
+        raise MachineFault("no libselinux binding")
+
+    monkeypatch.setattr("selsock.generate.__main__.os.geteuid", lambda: 0)
+    monkeypatch.setattr(module, "Selinux", stands_in_the_way)
+    assert main([str(source)]) == 3
+    assert capsys.readouterr().err == "selsock-generate: no libselinux binding\n"
+
+
+def test_as_a_program(source: Path) -> None:
+    """Isolated, as it is installed: from anywhere, and with nothing taken from the current directory."""
+    checkout = str(Path(__file__).parents[2])
+    program = f"import sys; sys.path.append({checkout!r}); from selsock.generate.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-I", "-c", program, "--check", "vhost.yaml"]
+    done = subprocess.run(command, cwd=source.parent, capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout == "vhost.yaml: good: 1 vhost, 2 domains\n"

@@ -57,8 +57,9 @@ def do_fds(_: str) -> "dict[str, str]":
     return names
 
 
-def do_kill(pid: str) -> str:
-    os.kill(int(pid), 0)
+def do_kill(target: str) -> str:
+    pid, number = target.split(":")
+    os.kill(int(pid), int(number))
     return "reached"
 
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an auditor would ask of the linked policy.  That it links with neverallow rules checked is the fixture's claim."""
+
+import re
+
+from tests.policy.conftest import Query
+
+TENANTS = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}
+CONTENT = {"selsock_public_content_t", "selsock_staff_content_t", "selsock_shop_content_t"}
+
+
+def members(query: Query, attribute: str) -> set[str]:
+    """The types of an attribute."""
+    return {line for line in query("seinfo", "-x", "-a", attribute) if re.fullmatch(r"\w+_t", line)}
+
+
+Rule = tuple[str, str, str, str]
+
+
+def parse(lines: list[str]) -> set[Rule]:
+    """(source, target, class, permission) of the allow rules that sesearch prints, attributes as they stand."""
+    found = set()
+    for line in lines:
+        match = re.match(r"allow (\S+) (\S+):(\S+) (?:\{ ([^}]*) \}|(\S+));", line)
+        assert match, line
+        found.update((match[1], match[2], match[3], word) for word in (match[4] or match[5]).split())
+    return found
+
+
+def rules(query: Query, source: str, target: str = "", tclass: str = "", permissions: str = "") -> set[Rule]:
+    """The rules for ``source``; with ``target``, those that sesearch finds for it, attributes included."""
+    words = ["-A", "-s", source] + (["-t", target] if target else [])
+    return {
+        rule
+        for rule in parse(query("sesearch", *words))
+        if tclass in ("", rule[2]) and (not permissions or rule[3] in permissions.split())
+    }
+
+
+def test_tenants_are_exactly_the_declared_domains(query: Query) -> None:
+    """And each is constrained by its categories."""
+    assert members(query, "selsock_tenant_domain") == TENANTS
+    assert TENANTS <= members(query, "mcs_constrained_type")
+    assert "selsock_t" not in members(query, "mcs_constrained_type")
+
+
+def test_only_selsock_may_change_its_context(query: Query) -> None:
+    """No tenant has setcurrent, whatever the target."""
+    assert ("selsock_t", "selsock_t", "process", "setcurrent") in rules(query, "selsock_t", tclass="process")
+    for tenant in TENANTS:
+        assert rules(query, tenant, "", "process", "setcurrent") == set()
+
+
+def test_only_selsock_may_enter_a_tenant(query: Query) -> None:
+    """Of all types that are not exempt from everything: by setcon, by exec, or by being born there."""
+    unconfined = members(query, "unconfined_domain_type")
+    for tenant in TENANTS:
+        for permission in ("dyntransition", "transition"):
+            found = parse(query("sesearch", "-A", "-t", tenant, "-c", "process", "-p", permission))
+            sources = {source for source, *_ in found}
+            expanded = set().union(*(members(query, name) if not name.endswith("_t") else {name} for name in sources))
+            entering = {"selsock_t"} if permission == "dyntransition" else set()
+            assert expanded - unconfined == entering, (tenant, permission, expanded)
+
+
+def test_a_tenant_leaves_for_nowhere(query: Query) -> None:
+    """No dyntransition or transition out, not even to itself."""
+    ways_out = "dyntransition transition ptrace setcurrent setexec setfscreate setsockcreate execmem"
+    for tenant in TENANTS:
+        assert rules(query, tenant, "", "process", ways_out) == set(), tenant
+
+
+def test_selsock_reads_no_content(query: Query) -> None:
+    """selsock_t has no rule on any type of content."""
+    for content in CONTENT:
+        assert rules(query, "selsock_t", content) == set()
+
+
+def test_a_tenant_reads_its_content_and_what_it_is_said_to_read(query: Query) -> None:
+    """All file and dir rules on content, tenant by tenant; none writes."""
+    own = {tenant: {tenant.replace("_t", "_content_t")} for tenant in TENANTS}
+    own["selsock_staff_t"].add("selsock_public_content_t")
+    for tenant in TENANTS:
+        for content in CONTENT:
+            found = {(tclass, permission) for _, _, tclass, permission in rules(query, tenant, content)}
+            expected = {("file", word) for word in ("getattr", "open", "read")}
+            expected |= {("dir", word) for word in ("getattr", "open", "read", "search")}
+            if content not in own[tenant]:
+                way = (tenant, content) == ("selsock_shop_t", "selsock_public_content_t")
+                expected = {("dir", "search")} if way else set()
+            assert found == expected, (tenant, content)
+
+
+def test_a_tenant_reaches_nothing_above_the_line(query: Query) -> None:
+    """Table, passwords, shadow, selsock_t's own processes and files of /proc."""
+    for tenant in TENANTS:
+        for target in ("selsock_table_t", "selsock_passwd_t", "shadow_t", "security_t"):
+            assert {rule for rule in rules(query, tenant, target) if rule[2] != "dir"} == set(), target
+        on_selsock = {(tclass, word) for _, _, tclass, word in rules(query, tenant, "selsock_t")}
+        connection = {("tcp_socket", word) for word in ("getattr", "getopt", "read", "setopt", "shutdown", "write")}
+        assert on_selsock == connection | {("fd", "use"), ("process", "sigchld")}
+
+
+def test_a_tenant_writes_no_file_and_executes_none(query: Query) -> None:
+    """But for the devices that every domain has, its own /proc, and the sockets of journald and mcstransd."""
+    for tenant in TENANTS:
+        for permissions in ("write append create", "execute_no_trans"):
+            files = {target for _, target, _, _ in rules(query, tenant, "", "file", permissions)}
+            # Debian's policy gives every domain its own files of /proc.
+            assert files == ({tenant} if "write" in permissions else set()), tenant
+
+
+def test_a_tenant_opens_no_connection_of_its_own(query: Query) -> None:
+    """No TCP, UDP or raw socket of its own label."""
+    for tenant in TENANTS:
+        found = {tclass for _, _, tclass, _ in rules(query, tenant, tenant)}
+        assert {name for name in found if name.endswith("socket")} == {"unix_dgram_socket", "unix_stream_socket"}
+
+
+def test_nobody_else_of_note_reads_or_writes_content(query: Query) -> None:
+    """Neither other tenants, nor guests, nor Apache."""
+    for content in CONTENT:
+        for stranger in ("guest_t", "httpd_t", "user_t", "sshd_t"):
+            granted = {rule for rule in rules(query, stranger, content) if rule[2] == "file"}
+            assert granted == set(), (stranger, content, granted)

@@ -79,7 +79,14 @@ def test_the_handler_reads_what_was_compiled(case: str, tmp_path: Path) -> None:
 def test_same_input_gives_same_bytes_in_another_process(seed: str, tmp_path: Path) -> None:
     """The order of a set or dict of strings depends on the seed; the output must not."""
     shutil.copy(GOLDEN / "full" / "vhost.yaml", tmp_path)
-    command = [sys.executable, "-m", "selsock.generate", "--output", str(tmp_path / "out"), str(tmp_path / "vhost.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "selsock.generate",
+        "--output",
+        str(tmp_path / "out"),
+        str(tmp_path / "vhost.yaml"),
+    ]
     environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(GOLDEN.parents[1])}
     subprocess.run(command, check=True, env=environment, capture_output=True)
     for path, data in made("full").items():

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernel says of SELinux: the one edge to libselinux, and the one thing that unit tests replace.
 
-Sources: security_getenforce(3), security_check_context(3), security_compute_av_flags(3), setcon(3), getcon(3).
+Sources: security_getenforce(3), security_check_context(3), security_compute_av_flags(3), setcon(3), proc_pid_attr(5).
 """
 
-from selsock.cores import selinux_core
+from selsock.cores import posix, selinux_core
 from selsock.errors import PolicyFault
 
 PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
@@ -49,9 +49,15 @@ class Kernel:
         self.core.setcon_raw(context)
 
     def getcon(self) -> str:
-        """The context of this process."""
-        _, context = self.core.getcon_raw()
-        return str(context)
+        """The context of this process, in the kernel's own words.
+
+        Not getcon_raw(3): after a setcon of its own, libselinux answers from a copy of what it wrote, and asks nobody.
+        """
+        file = posix.open("/proc/thread-self/attr/current", posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            return posix.read(file, 4096).decode().rstrip("\0\n")
+        finally:
+            posix.close(file)
 
 
 def check(kernel: Kernel, generation: str, required: bool) -> bool:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.machines.commands import CHECKOUT, CommandFailed, run
 from tests.machines.native import NativeMachine
-from tests.machines.trees import overlay, tree
 from tests.systemd.conftest import Boot
 
 VERSIONS = {"bookworm": "systemd 252", "trixie": "systemd 257"}
@@ -104,7 +103,7 @@ def test_nothing_is_left_after_the_with_block(boot: Boot) -> None:
     assert traces() == before
 
 
-def test_nothing_runs_on_when_the_tests_are_killed(suite: str) -> None:
+def test_nothing_runs_on_when_the_tests_are_killed(boot: Boot, suite: str) -> None:
     """SIGKILL of the process that owns a machine ends the machine, and the next run removes the remains."""
     script = (
         "import sys, time; from tests.machines.trees import *; from tests.machines.native import *\n"
@@ -122,5 +121,6 @@ def test_nothing_runs_on_when_the_tests_are_killed(suite: str) -> None:
     while Path(f"/proc/{systemd}").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not Path(f"/proc/{systemd}").exists()
-    with overlay(tree(suite)):
+    with boot():
         assert not root.parent.exists()
+        assert not run(["find", "/sys/fs/cgroup", "-type", "d", "-name", f"selsock-{owner.pid}-*"]).stdout

@@ -16,23 +16,20 @@ def verify(path: str, user: bytes, password: bytes) -> bool:
     """Whether ``path`` holds ``user`` with ``password``.  Raises IdentityFault when the file cannot answer.
 
     For a user who is not in the file, the first hash of it is checked all the same, and the answer is no: so that the
-    time tells less about who exists.
+    time tells less about who exists.  As to Apache, a line that starts with "#" is a comment, and a second colon ends
+    the hash.
     """
     lines = b"\n" + read_file(path)
-    start = lines.find(b"\n" + user + b":")
+    start = -1 if user.startswith(b"#") else lines.find(b"\n" + user + b":")
     known = start >= 0
-    if not known:
-        start = lines.find(b"\n")
-    stored = lines[start + 1 :].partition(b"\n")[0].partition(b":")[2].rstrip(b"\r")
-    if not stored:
-        if known:
-            raise IdentityFault(f"{path}: a user without a hash")
-        return False
+    start = start + len(user) + 2 if known else lines.find(b":$") + 1
+    stored = lines[start:].partition(b"\n")[0].partition(b":")[0].rstrip(b"\r")
     try:
-        matches = matches_hash(password, stored.decode("ascii"))
-    except (OSError, ValueError) as error:
-        raise IdentityFault(f"{path}: {error}") from None
-    return matches and known
+        return matches_hash(password, stored.decode("ascii")) and known
+    except (ImportError, OSError, ValueError) as error:
+        if known:
+            raise IdentityFault(f"{path}: {error}") from None
+        return False
 
 
 def read_file(path: str) -> bytes:
@@ -52,6 +49,8 @@ def read_file(path: str) -> bytes:
 def matches_hash(password: bytes, stored: str) -> bool:
     """Whether ``password`` (UTF-8) gives the hash ``stored``.  Raises ValueError for a format that is not known."""
     if stored.startswith(LIBCRYPT):
+        if len(password) > 511:  # CRYPT_MAX_PASSPHRASE_SIZE of crypt(3), for which it fails as for a broken hash
+            return False
         # crypt(5): a failure is None or a string that starts with "*", and never equals a hash that starts with "$".
         computed = crypt_core().crypt(password.decode(), stored) or "*0"
     elif stored.startswith("$apr1$"):

@@ -25,7 +25,7 @@ INSTALL_DATA = install -m 644 -t
 help:
 	@echo 'make demo       start a machine with SELinux enforcing and show selsock at work; ARGS="..." is passed on'
 	@echo 'make check      everything below, in this order: what CI runs'
-	@echo 'make lint       ruff, mypy, shellcheck'
+	@echo 'make lint       ruff, mypy, shellcheck, selint'
 	@echo 'make unit       tests that need no privilege (seconds)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
@@ -46,13 +46,14 @@ lint: .venv/ready
 	$(VENV)/ruff format --check selsock tests
 	$(VENV)/mypy selsock tests
 	shellcheck $(SHELL_SCRIPTS)
+	selint --source --fail policy/selsock.te policy/selsock.if policy/selsock.fc
 
 unit: .venv/ready
 	$(VENV)/python -m pytest tests/unit $(ARGS)
 
 systemd: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
-	$(VENV)/python -m pytest tests/systemd $(ARGS)
+	$(VENV)/python -m pytest tests/policy tests/systemd $(ARGS)
 
 vm: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)

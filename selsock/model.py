@@ -165,14 +165,14 @@ class Vhost:
         lines = [line.split("\t") for line in record.decode().split("\n")]
         if len(lines) < 4 or lines.pop() != [""] or lines[0][0] != "names" or lines[1][0] != "root":
             raise ValueError("expected the lines names, root, …, location")
-        names = tuple(HostName.parse(name) for name in lines[0][1:])
+        own, *aliases = (HostName.parse(name) for name in lines[0][1:])
         (root,) = lines[1][1:]
         basic = None
         rest = lines[2:]
         if rest[0][0] == "basic":
             _, realm, file = rest.pop(0)
             basic = Basic(Realm.parse(realm), AbsolutePath.parse(file))
-        return cls(names, AbsolutePath.parse(root), basic, parse_locations(rest))
+        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest))
 
 
 def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
@@ -188,7 +188,8 @@ def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
             found.append(Location(last.prefix, (*last.rules, Rule.parse(line)), last.default))
         else:
             raise ValueError(f"unexpected line {line[0]!r}")
-    if not found or found[-1].prefix:
+    lengths = [len(location.prefix) for location in found]
+    if not found or lengths[-1] or lengths != sorted(lengths, reverse=True):
         raise ValueError("expected locations, longest prefix first, / last")
     return tuple(found)
 

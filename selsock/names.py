@@ -55,7 +55,7 @@ class DomainName(Name):
     """A domain declared under ``domains:``; it becomes the type ``selsock_NAME_t``."""
 
     __slots__ = ()
-    expected = "a domain name of lower-case letters, digits and _ that starts with a letter and does not end in _t"
+    expected = "a domain name (a-z, 0-9, _; not ending in _t or _content; none of selsock's own)"
 
     @classmethod
     def accepts(cls, text: str) -> bool:
@@ -83,9 +83,7 @@ class TypeName(Name):
     @classmethod
     def accepts(cls, text: str) -> bool:
         """What checkpolicy calls an identifier, in lower case, with the customary ending."""
-        return (
-            2 < len(text) <= 64 and text[0] in LOWER and text.endswith("_t") and not text.strip(LOWER + DIGITS + "_")
-        )
+        return 2 < len(text) <= 64 and text[0] in LOWER and text.endswith("_t") and not text.strip(LOWER + DIGITS + "_")
 
 
 class UserName(Name):
@@ -104,7 +102,7 @@ class Realm(Name):
     """The realm of a challenge: printable ASCII without quote or backslash, so that it needs no escaping."""
 
     __slots__ = ()
-    expected = "a realm of printable ASCII without \" or \\"
+    expected = 'a realm of printable ASCII without " or \\'
 
     @classmethod
     def accepts(cls, text: str) -> bool:

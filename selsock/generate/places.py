@@ -44,10 +44,14 @@ def parse_root(given: Scalar) -> AbsolutePath:
 
 
 def parse_password_file(given: Scalar) -> AbsolutePath:
-    """A password file, which will get a label of its own: under /etc only in a subdirectory.  Raises BadSource."""
+    """A password file, which will get a label of its own.  Raises BadSource.
+
+    In a directory of /etc or /var/lib: those are where policy/selsock.te lets selsock_t look.
+    """
     path = given.name(AbsolutePath)
     if within(path, STATE):
         given.refuse(f"a file outside {STATE}, which the compiled table lies in")
-    if path.count("/") < 2 or (is_system(path) and not (path.startswith("/etc/") and path.count("/") > 2)):
-        given.refuse("a file of its own, such as /etc/selsock/users.htpasswd")
+    below = path.removeprefix("/etc/").removeprefix("/var/lib/")
+    if "/" not in below or below == path or (is_system(path) and not path.startswith("/etc/")):
+        given.refuse("a file in a directory of /etc or /var/lib, such as /etc/selsock/users.htpasswd")
     return path

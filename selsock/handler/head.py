@@ -151,8 +151,11 @@ def parse_request_line(line: bytes) -> "tuple[bytes, bytes, int]":
     method, target, version = parts
     if not method or method.translate(None, TOKEN):
         raise PeerFault(400, "a method that is no token (RFC 9110 §9.1)")
-    if len(version) != 8 or not version.startswith(b"HTTP/") or version[6:7] != b"." or version[5::2].translate(
-        None, b"0123456789"
+    if (
+        len(version) != 8
+        or not version.startswith(b"HTTP/")
+        or version[6:7] != b"."
+        or version[5::2].translate(None, b"0123456789")
     ):
         raise PeerFault(400, "no HTTP version at the end of the request line (RFC 9112 §2.3)")
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
@@ -162,9 +165,7 @@ def parse_request_line(line: bytes) -> "tuple[bytes, bytes, int]":
     return method, target, version[7] - 48
 
 
-def parse_fields(
-    data: bytearray, start: int, end: int, limits: Limits
-) -> "tuple[dict[bytes, bytes], tuple[int, int]]":
+def parse_fields(data: bytearray, start: int, end: int, limits: Limits) -> "tuple[dict[bytes, bytes], tuple[int, int]]":
     """The field lines of ``data[start:end]`` by lower-case name, lists joined (RFC 9110 §5.3), and where the
     credentials lie."""
     fields: dict[bytes, bytes] = {}

@@ -84,7 +84,7 @@ def do_scan(wanted: str) -> int:
         for line in maps.read().splitlines():
             span, modes = line.split()[:2]
             start, end = (int(part, 16) for part in span.split("-"))
-            if modes.startswith("rw") or modes.startswith("r-"):
+            if modes.startswith(("rw", "r-")):
                 try:
                     memory.seek(start)
                     data = memory.read(end - start) or b""

@@ -244,22 +244,22 @@ REFUSED = {
     "domain name": (
         "domains: {Public: {}}\n" + V,
         (
-            "1:11: domains.Public: expected a domain name of lower-case letters, digits and _ that starts with a "
-            "letter and does not end in _t, not 'Public'"
+            "1:11: domains.Public: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "none of selsock's own), not 'Public'"
         ),
     ),
     "domain type": (
         "domains: {public_t: {}}\n" + V,
         (
-            "1:11: domains.public_t: expected a domain name of lower-case letters, digits and _ that starts with "
-            "a letter and does not end in _t, not 'public_t'"
+            "1:11: domains.public_t: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "none of selsock's own), not 'public_t'"
         ),
     ),
     "domain reserved": (
         "domains: {passwd: {}}\n" + V,
         (
-            "1:11: domains.passwd: expected a domain name of lower-case letters, digits and _ that starts with a "
-            "letter and does not end in _t, not 'passwd'"
+            "1:11: domains.passwd: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "none of selsock's own), not 'passwd'"
         ),
     ),
     "domain nothing": (
@@ -644,8 +644,8 @@ REFUSED = {
     "auth file shadow": (
         A + V + "    auth: {basic: {realm: x, file: /etc/shadow}}\n",
         (
-            "6:36: vhosts.a.example.auth.basic.file: expected a file of its own, such as "
-            "/etc/selsock/users.htpasswd, not '/etc/shadow'"
+            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/etc/shadow'"
         ),
     ),
     "auth file ours": (
@@ -658,21 +658,21 @@ REFUSED = {
     "auth file usr": (
         A + V + "    auth: {basic: {realm: x, file: /usr/share/x/y}}\n",
         (
-            "6:36: vhosts.a.example.auth.basic.file: expected a file of its own, such as "
-            "/etc/selsock/users.htpasswd, not '/usr/share/x/y'"
+            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/usr/share/x/y'"
         ),
     ),
     "auth file in root": (
         A + V + "    auth: {basic: {realm: x, file: /srv/a/.htpasswd}}\n",
         (
-            "6:11: vhosts.a.example.auth: expected a password file outside every root, not '/srv/a/.htpasswd' in "
-            "that of a.example"
+            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/srv/a/.htpasswd'"
         ),
     ),
     "auth file in other root": (
-        A + V + "    auth: {basic: {realm: x, file: /srv/b/x/.htpasswd}}\n  b.example: {root: /srv/b}\n",
+        A + V + "    auth: {basic: {realm: x, file: /var/lib/b/x/.htpasswd}}\n  b.example: {root: /var/lib/b}\n",
         (
-            "6:11: vhosts.a.example.auth: expected a password file outside every root, not '/srv/b/x/.htpasswd' "
+            "6:11: vhosts.a.example.auth: expected a password file outside every root, not '/var/lib/b/x/.htpasswd' "
             "in that of b.example"
         ),
     ),

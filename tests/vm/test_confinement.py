@@ -137,7 +137,9 @@ def held(vm: VirtualMachine, host: str, user_field: str = "", path: str = "/") -
 
 def instances(vm: VirtualMachine) -> list[int]:
     """The pids of the running instances of selsock@.service."""
-    found = vm.ssh("cat /sys/fs/cgroup/system.slice/system-selsock.slice/selsock@*/cgroup.procs 2>/dev/null", check=False)
+    found = vm.ssh(
+        "cat /sys/fs/cgroup/system.slice/system-selsock.slice/selsock@*/cgroup.procs 2>/dev/null", check=False
+    )
     return [int(pid) for pid in found.stdout.split()]
 
 

@@ -20,9 +20,9 @@ def check_refused(vm: VirtualMachine, status: int, event: str, reason: str, url:
     assert answer.status == status
     assert "<p>" not in answer.content
     records = vm.journal("SYSLOG_IDENTIFIER=selsock", since=mark)
-    assert [(record["SELSOCK_EVENT"], record["SELSOCK_STATUS"]) for record in records if "SELSOCK_STATUS" in record] == [
-        (event, str(status))
-    ]
+    assert [
+        (record["SELSOCK_EVENT"], record["SELSOCK_STATUS"]) for record in records if "SELSOCK_STATUS" in record
+    ] == [(event, str(status))]
     found = [record["SELSOCK_REASON"] for record in records if "SELSOCK_REASON" in record]
     assert len(found) == 1
     assert reason in found[0]
@@ -159,3 +159,16 @@ def test_started_by_hand_it_serves_nothing(vm: VirtualMachine) -> None:
     assert started.returncode != 0
     assert "may be requested by dependency only" in started.stderr
     assert vm.ssh(f"/usr/libexec/selsock/serve {TABLE} </dev/null 2>/dev/null", check=False).returncode == 24
+
+
+def test_libselinux_remembers_what_it_set(vm: VirtualMachine) -> None:
+    """Why the handler reads /proc itself: after setcon_raw, getcon_raw repeats what was asked for, whatever is true."""
+    script = """
+import _selinux
+user, role, domain, _ = _selinux.getcon_raw()[1].split(":", 3)
+_selinux.setcon_raw(f"{user}:{role}:{domain}:s0:c1")
+with open("/proc/thread-self/attr/current", "w") as attribute:
+    attribute.write(f"{user}:{role}:{domain}:s0:c2")
+print(_selinux.getcon_raw()[1].rsplit(":")[-1], open("/proc/thread-self/attr/current").read().rstrip(chr(0)).rsplit(":")[-1])
+"""
+    assert vm.ssh(["python3", "-c", script]).stdout == "c1 c2\n"

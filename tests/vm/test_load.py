@@ -16,7 +16,9 @@ def leftovers(vm: VirtualMachine) -> dict[str, str]:
         "instances": vm.ssh("systemctl list-units --all --plain --no-legend 'selsock@*'").stdout,
         "descriptors of PID 1": vm.ssh("ls /proc/1/fd | wc -l").stdout,
         "descriptors of journald": vm.ssh("ls /proc/$(pidof systemd-journald)/fd | wc -l").stdout,
-        "cgroups": vm.ssh("ls -d /sys/fs/cgroup/system.slice/system-selsock.slice/selsock@* 2>/dev/null | wc -l").stdout,
+        "cgroups": vm.ssh(
+            "ls -d /sys/fs/cgroup/system.slice/system-selsock.slice/selsock@* 2>/dev/null | wc -l"
+        ).stdout,
     }
 
 
@@ -41,8 +43,10 @@ def test_two_hundred_connections_leave_nothing(vm: VirtualMachine) -> None:
 
 def settle(vm: VirtualMachine) -> None:
     """Wait until the last instance is gone."""
-    vm.ssh("for i in $(seq 100); do systemctl list-units --all --plain --no-legend 'selsock@*' | grep -q . || exit 0;"
-           " sleep 0.1; done; exit 1")
+    vm.ssh(
+        "for i in $(seq 100); do systemctl list-units --all --plain --no-legend 'selsock@*' | grep -q . || exit 0;"
+        " sleep 0.1; done; exit 1"
+    )
 
 
 def test_a_served_request_causes_no_avc(vm: VirtualMachine) -> None:
@@ -57,7 +61,9 @@ def test_a_served_request_causes_no_avc(vm: VirtualMachine) -> None:
     unexpected = [
         record["raw"]
         for record in vm.avcs(mark, "selsock_")
-        if not any(all(re.fullmatch(pattern, record.get(name, "")) for name, pattern in entry.items()) for entry, _ in EXPECTED)
+        if not any(
+            all(re.fullmatch(pattern, record.get(name, "")) for name, pattern in entry.items()) for entry, _ in EXPECTED
+        )
     ]
     assert unexpected == []
 

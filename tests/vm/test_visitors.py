@@ -101,7 +101,13 @@ def test_curl_changes_vhost_on_a_kept_connection(vm: VirtualMachine) -> None:
     command = ["curl", "--silent", "--show-error", "--max-time", "60"]
     for place, host in enumerate(("alpha.example", "alpha.example", "beta.example", "mailed.example", "alpha.example")):
         command += ["--next"] * bool(place) + ["--silent", "--show-error", "-H", f"Host: {host}"]
-        command += ["--write-out", "%{http_code} %{num_connects}\n", "--output", "/dev/null", f"http://127.0.0.1:{port}/"]
+        command += [
+            "--write-out",
+            "%{http_code} %{num_connects}\n",
+            "--output",
+            "/dev/null",
+            f"http://127.0.0.1:{port}/",
+        ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["200 1", "200 0", "200 1", "200 1", "200 1"]
 
@@ -163,7 +169,9 @@ def test_chromium_notices_nothing(vm: VirtualMachine) -> None:
     vm.put("/srv/vhosts/alpha/steps.html", (PAGE % ALICE).encode())
     try:
         with chromium(vm, "http://alpha.example/steps.html") as document:
-            expected = "anonymous=200 again=200 signed-in=200 signed-in-again=200 out=200 in=200 vhost=opaque back=200 done"
+            expected = (
+                "anonymous=200 again=200 signed-in=200 signed-in-again=200 out=200 in=200 vhost=opaque back=200 done"
+            )
             assert f">{expected}<" in document, document
     finally:
         vm.ssh("rm /srv/vhosts/alpha/steps.html")

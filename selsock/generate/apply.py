@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from systemd import journal  # type: ignore[import-not-found]  # python3-systemd has no stubs
+
 from selsock.cores import selinux_core
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
@@ -102,6 +104,14 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     for place in (*early, *changed):
         say(f"wrote {place}")
     reload_units(changed, say)
+    # Beside the decisions of the handler, which are taken by this configuration from now on.
+    journal.send(
+        f"selsock-generate: generation {plan.generation} is in force",
+        PRIORITY="5",
+        SYSLOG_IDENTIFIER="selsock-generate",
+        SELSOCK_EVENT="apply",
+        SELSOCK_GENERATION=plan.generation,
+    )
     say("next: systemctl enable --now selsock.socket")
 
 

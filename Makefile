@@ -19,7 +19,7 @@ SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -m 644 -t
 
-.PHONY: help demo check unit systemd vm lint install clean
+.PHONY: help demo check unit systemd vm lint bench install clean
 .DELETE_ON_ERROR:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo 'make unit       tests that need no privilege (seconds)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
+	@echo 'make bench      what a connection costs, beside the bare interpreter (root)'
 	@echo 'make install    install into DESTDIR, default /'
 	@echo 'make clean      remove what make made, but for the cached root trees and images in .cache'
 	@echo
@@ -62,6 +63,9 @@ vm: .venv/ready .venv/machines .venv/vm
 demo: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
 	$(VENV)/python -m tests.demo $(ARGS)
+
+bench: .venv/ready .venv/machines
+	$(VENV)/python -m tests.bench $(ARGS)
 
 # Stamps: a tool is looked for again when its list, in this file, has changed.
 .venv/ready: requirements-dev.txt .venv/unit

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from systemd import journal  # type: ignore[import-not-found]  # python3-systemd has no stubs
+from systemd import journal  # type: ignore[import-untyped]  # python3-systemd has no stubs
 
 from selsock.cores import selinux_core
 from selsock.generate.configuration import Configuration

@@ -67,8 +67,11 @@ def identify(head: RequestHead, buffer: HeadBuffer, credentials: Credentials, vh
     if vhost.basic is None or head.credentials == (0, 0):
         buffer.wipe_span(*head.credentials)
         return Identity(None)
-    parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    pid = posix.fork()
+    try:
+        parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        pid = posix.fork()
+    except OSError as error:
+        raise IdentityFault(f"no child to check the password in: {error.strerror}") from None
     if pid == 0:
         answer_and_end(child, buffer, head.credentials, vhost.basic)
     child.close()

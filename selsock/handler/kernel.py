@@ -65,7 +65,10 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
 
     False only where SELinux is not ``required`` and does not enforce.  Raises PolicyFault otherwise.
     """
-    mode = kernel.mode()
+    try:
+        mode = kernel.mode()
+    except OSError as error:
+        raise PolicyFault(f"SELinux does not tell its mode: {error.strerror}") from None
     if mode != "enforcing":
         if required:
             raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")

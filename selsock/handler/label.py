@@ -53,7 +53,8 @@ def contains(network: Network, address: str) -> bool:
     base, _, length = network.partition("/")
     family = socket.AF_INET6 if ":" in base else socket.AF_INET
     try:
-        bits = int.from_bytes(socket.inet_pton(family, address), "big")
+        # A link-local peer comes with its interface: fe80::1%eth0.
+        bits = int.from_bytes(socket.inet_pton(family, address.partition("%")[0]), "big")
     except OSError:
         return False  # of the other family
     size = 128 if family == socket.AF_INET6 else 32

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""label: the first rule whose conditions all hold decides; nothing is ever decided by default without being written."""
+
+import pytest
+
+from selsock.context import Context
+from selsock.errors import Challenge, PeerFault, TableFault
+from selsock.handler.identify import Identity
+from selsock.handler.label import contains, label
+from selsock.handler.table import locate
+from selsock.model import Basic, Location, Rule, Vhost
+from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
+
+DOG, CAT, ANY = (Context.parse(f"selsock_{name}_t:s0:c{place}") for place, name in enumerate(("dog", "cat", "any")))
+DOG_USER, CAT_USER = UserName.parse("dog"), UserName.parse("cat")
+
+
+def rule(context: Context, users: str = "", networks: str = "", anonymous: bool = False, any: bool = False) -> Rule:
+    """A rule, its lists separated by spaces, from the line that is its context."""
+    names = frozenset(UserName.parse(user) for user in users.split())
+    return Rule(
+        context, f"vhost.yaml:{context.type}", names, tuple(map(Network.parse, networks.split())), anonymous, any
+    )
+
+
+def vhost(rules: list[Rule], default: Context | None = None, basic: bool = False) -> Vhost:
+    """A vhost with one location."""
+    auth = Basic(Realm.parse("kennel"), AbsolutePath.parse("/x")) if basic else None
+    names = (HostName.parse("dog.example"),)
+    return Vhost(names, AbsolutePath.parse("/srv"), auth, (Location((), tuple(rules), default),))
+
+
+def decide(place: Vhost, user: UserName | None = None, address: str = "192.0.2.1") -> tuple[Context, str]:
+    """The context and the rule for ``user`` from ``address``."""
+    decision = label(Identity(user), address, place, place.locations[0])
+    return decision.context, decision.rule
+
+
+def test_first_match_wins() -> None:
+    """In the order of the file, not by how much a rule says."""
+    rules = [rule(ANY, any=True), rule(DOG, users="dog")]
+    assert (ANY, "vhost.yaml:selsock_any_t") == decide(vhost(rules), DOG_USER)
+    assert (DOG, "vhost.yaml:selsock_dog_t") == decide(vhost(rules[::-1]), DOG_USER)
+
+
+def test_user_matches_by_the_whole_name() -> None:
+    """Another user falls to the next rule."""
+    rules = [rule(DOG, users="dog doge"), rule(CAT, users="cat")]
+    assert CAT == decide(vhost(rules), CAT_USER)[0]
+    for name in ("do", "dog2", "DOG"):
+        with pytest.raises(PeerFault):
+            decide(vhost(rules), UserName.parse(name))
+
+
+def test_anonymous_matches_nobody_who_signed_in() -> None:
+    """And a rule for users matches nobody anonymous."""
+    rules = [rule(DOG, users="dog"), rule(ANY, anonymous=True)]
+    assert ANY == decide(vhost(rules))[0]
+    with pytest.raises(PeerFault):
+        decide(vhost(rules), CAT_USER)
+
+
+def test_conditions_of_one_rule_must_all_hold() -> None:
+    """A user from an address; anonymous from an address; a contradiction never."""
+    rules = [rule(DOG, users="dog", networks="10.0.0.0/8"), rule(CAT, networks="10.0.0.0/8", anonymous=True)]
+    assert DOG == decide(vhost(rules), DOG_USER, "10.1.2.3")[0]
+    assert CAT == decide(vhost(rules), None, "10.1.2.3")[0]
+    for user, address in ((DOG_USER, "192.0.2.1"), (CAT_USER, "10.1.2.3"), (None, "192.0.2.1")):
+        with pytest.raises(PeerFault):
+            decide(vhost(rules), user, address)
+    with pytest.raises(PeerFault):
+        decide(vhost([rule(DOG, users="dog", anonymous=True)]), DOG_USER)
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "inside"),
+    [
+        ("192.0.2.0/24", "192.0.2.0", True),
+        ("192.0.2.0/24", "192.0.2.255", True),
+        ("192.0.2.0/24", "192.0.3.0", False),
+        ("192.0.2.0/24", "192.0.1.255", False),
+        ("192.0.2.7/32", "192.0.2.7", True),
+        ("192.0.2.7/32", "192.0.2.6", False),
+        ("10.0.0.0/9", "10.127.255.255", True),
+        ("10.0.0.0/9", "10.128.0.0", False),
+        ("0.0.0.0/0", "203.0.113.9", True),
+        ("0.0.0.0/0", "2001:db8::1", False),
+        ("0.0.0.0/0", "local", False),
+        ("2001:db8::/32", "2001:db8:ffff::1", True),
+        ("2001:db8::/32", "2001:db9::1", False),
+        ("2001:db8::1/128", "2001:db8::1", True),
+        ("2001:db8::1/128", "2001:db8::2", False),
+        ("::/0", "2001:db8::1", True),
+        ("::/0", "192.0.2.1", False),
+        ("::/0", "local", False),
+        ("::ffff:192.0.2.0/120", "192.0.2.1", False),
+        ("fe80::/10", "fe80::1%eth0", True),
+        ("fe80::/10", "fec0::1%eth0", False),
+    ],
+)
+def test_address_lies_in_its_network_and_family_alone(network: str, address: str, inside: bool) -> None:
+    """A mapped address reached us as IPv4 (test_adopt); ``local`` is AF_UNIX, which lies nowhere."""
+    assert inside == contains(Network.parse(network), address)
+
+
+def test_default_context_is_for_whom_no_rule_takes() -> None:
+    """And says so in the journal."""
+    assert (ANY, "default_context") == decide(vhost([rule(DOG, users="dog")], ANY), CAT_USER)
+    assert (ANY, "default_context") == decide(vhost([], ANY))
+
+
+def test_anonymous_visitor_is_asked_where_signing_in_may_help() -> None:
+    """401, ahead of the default context: that is for those who are not asked."""
+    for default in (None, ANY):
+        with pytest.raises(Challenge) as caught:
+            decide(vhost([rule(DOG, users="dog")], default, basic=True))
+        assert (401, "kennel") == (caught.value.status, caught.value.realm)
+
+
+def test_signed_in_visitor_is_never_asked_again() -> None:
+    """403: other credentials are the browser's affair (RFC 9110 §15.5.4)."""
+    with pytest.raises(PeerFault) as caught:
+        decide(vhost([rule(DOG, users="dog")], basic=True), CAT_USER)
+    assert 403 == caught.value.status
+    assert (ANY, "default_context") == decide(vhost([rule(DOG, users="dog")], ANY, basic=True), CAT_USER)
+
+
+def test_nobody_is_asked_where_there_is_no_authentication() -> None:
+    """403 with a reason."""
+    with pytest.raises(PeerFault) as caught:
+        decide(vhost([rule(DOG, users="dog")]))
+    assert (403, "no rule matches and there is no default_context") == (caught.value.status, caught.value.reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ((), ()),
+        (("staff",), ("staff",)),
+        (("staff", "a"), ("staff",)),
+        (("staff", "dog"), ("staff", "dog")),
+        (("staff", "dog", "x"), ("staff", "dog")),
+        (("staff", "doge"), ("staff",)),
+        (("staffroom",), ()),
+        (("Staff",), ()),
+        (("a", "staff"), ()),
+        (("staff/dog",), ()),
+    ],
+)
+def test_location_is_the_longest_prefix_by_whole_segments(path: tuple[str, ...], found: tuple[str, ...]) -> None:
+    """The table has them longest first."""
+    locations = tuple(Location(prefix, (), None) for prefix in (("staff", "dog"), ("staff",), ()))
+    names = (HostName.parse("dog.example"),)
+    assert found == locate(Vhost(names, AbsolutePath.parse("/srv"), None, locations), path).prefix
+
+
+def test_vhost_without_a_location_is_the_tables_fault() -> None:
+    """It can not be compiled, and does not pass if it comes to be."""
+    with pytest.raises(TableFault):
+        locate(Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv"), None, ()), ("a",))

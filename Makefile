@@ -15,6 +15,9 @@ UNIT_PACKAGES = python3-venv python3-selinux python3-systemd python3-jinja2 pyth
 MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps
 VM_PACKAGES = chromium
 
+MAN_PACKAGES = scdoc
+MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
+
 SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -m 644 -t
@@ -50,7 +53,7 @@ lint: .venv/ready
 	selint --source --fail policy/selsock.te policy/selsock.if policy/selsock.fc
 
 unit: .venv/ready
-	$(VENV)/python -m pytest tests/unit $(ARGS)
+	$(VENV)/python -m pytest tests/unit tests/test_layering.py tests/test_typing.py $(ARGS)
 
 systemd: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
@@ -65,6 +68,7 @@ demo: .venv/ready .venv/machines
 	$(VENV)/python -m tests.demo $(ARGS)
 
 bench: .venv/ready .venv/machines
+	$(NEEDS_ROOT)
 	$(VENV)/python -m tests.bench $(ARGS)
 
 # Stamps: a tool is looked for again when its list, in this file, has changed.
@@ -76,13 +80,21 @@ bench: .venv/ready .venv/machines
 .venv/unit: PACKAGES = $(UNIT_PACKAGES)
 .venv/machines: PACKAGES = $(MACHINE_PACKAGES)
 .venv/vm: PACKAGES = $(VM_PACKAGES)
-.venv/unit .venv/machines .venv/vm: Makefile
+.venv/man: PACKAGES = $(MAN_PACKAGES)
+.venv/unit .venv/machines .venv/vm .venv/man: Makefile
 	@tests/install-packages $(PACKAGES)
 	@mkdir -p .venv && touch $@
 
-install:
+build/man/%: docs/man/%.scd .venv/man
+	@mkdir -p build/man
+	scdoc <$< >$@
+
+install: $(MAN_PAGES)
 	install -d $(DESTDIR)$(PYTHONLIB) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
-	install -d $(DESTDIR)$(PREFIX)/share/selsock/units $(DESTDIR)$(PREFIX)/share/selsock/policy
+	install -d $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/man/man5 $(filter %.5,$(MAN_PAGES))
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/man/man8 $(filter %.8,$(MAN_PAGES))
+	install -d $(DESTDIR)$(PREFIX)/share/selsock/units $(DESTDIR)$(PREFIX)/share/selsock/policy $(DESTDIR)/etc/selsock
 	find selsock -name '*.py' -exec install -D -m 644 {} $(DESTDIR)$(PYTHONLIB)/{} \;
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/units units/*
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/policy policy/*.j2
@@ -92,5 +104,5 @@ install:
 	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/serve $(DESTDIR)$(PREFIX)/bin/selsock-generate
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find selsock tests -name __pycache__ -prune -exec rm -rf {} +

@@ -74,12 +74,13 @@ def hidden(name: str, place: int) -> bool:
 def open_beneath(root: str, names: "tuple[str, ...]") -> int:
     """Open the file at ``names`` beneath ``root`` for reading; return its descriptor.  Raises OSError."""
     directory = posix.open(root, STEP)
+    *steps, final = [name.encode() for name in names]  # UTF-8, whatever the locale takes file names for
     try:
-        for name in names[:-1]:
+        for name in steps:
             below = posix.open(name, STEP, dir_fd=directory)
             posix.close(directory)
             directory = below
-        return posix.open(names[-1], FINAL, dir_fd=directory)
+        return posix.open(final, FINAL, dir_fd=directory)
     finally:
         posix.close(directory)
 

@@ -13,8 +13,9 @@ from tests.machines import image
 from tests.machines.evidence import pytest_configure, pytest_runtest_makereport, reporter
 from tests.machines.vm import VirtualMachine
 from tests.site import PROBE_POLICY, PROBE_START, files, probe_files, test_yaml
+from tests.vm.expected_avcs import is_expected
 
-__all__ = ["BootVm", "boot_vm", "pytest_configure", "pytest_runtest_makereport", "site", "vm"]
+__all__ = ["BootVm", "boot_vm", "no_unexpected_avc", "pytest_configure", "pytest_runtest_makereport", "site", "vm"]
 
 BootVm = Callable[..., AbstractContextManager[VirtualMachine]]
 PORTS = (80, 443, 8080, 8443)
@@ -43,3 +44,15 @@ def vm(boot_vm: BootVm, site: image.Recipe) -> Iterator[VirtualMachine]:
     with boot_vm(site) as machine:
         machine.ssh(PROBE_START)
         yield machine
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_avc(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A denial that names a type of ours fails the test that caused it, unless it is marked ``provokes``, or listed."""
+    if "vm" not in request.fixturenames or request.node.get_closest_marker("provokes"):
+        yield
+        return
+    machine: VirtualMachine = request.getfixturevalue("vm")
+    mark = machine.mark()
+    yield
+    assert [record["raw"] for record in machine.avcs(mark, "selsock_") if not is_expected(record)] == []

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """selsock-generate vhost.yaml, as root, on the enforcing machine: a new vhost in a new domain, served at once."""
 
+import pytest
+
 from tests.machines.vm import VirtualMachine
 from tests.site import page, test_yaml
 from tests.visitor import curl
@@ -22,6 +24,7 @@ def generate(vm: VirtualMachine, yaml: str) -> str:
     return vm.ssh(f"selsock-generate {YAML} 2>&1", timeout=600).stdout
 
 
+@pytest.mark.provokes("the link that is tried")
 def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
     """Policy, labels, table and units; the others go on; the pair of the vhost that went is never given again."""
     vm.put("/srv/vhosts/new/index.html", page("brand new")[0])

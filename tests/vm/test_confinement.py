@@ -19,6 +19,7 @@ from tests.visitor import curl
 
 ALICE = f"alice:{PASSWORDS['alice']}"
 Probe = Callable[..., Any]
+pytestmark = pytest.mark.provokes("denials are what these tests look for")
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def test_unknown_host_is_421(vm: VirtualMachine) -> None:
     check_refused(vm, 421, "refusal", "no vhost answers to unknown.example", "http://unknown.example/")
 
 
+@pytest.mark.provokes("the refused transition")
 def test_refused_setcon_is_500(vm: VirtualMachine) -> None:
     """A type that selsock_t may not enter: the kernel's AVC names the transition."""
     mark = vm.mark()
@@ -153,6 +154,7 @@ def test_missing_password_file_is_503_for_those_who_sign_in(vm: VirtualMachine) 
         vm.ssh("mv /root/alpha.htpasswd /etc/selsock/; restorecon -F /etc/selsock/alpha.htpasswd")
 
 
+@pytest.mark.provokes("a process of root's own session, with its terminal")
 def test_started_by_hand_it_serves_nothing(vm: VirtualMachine) -> None:
     """systemctl refuses to start an instance; run as a program, it ends with the documented status."""
     started = vm.ssh("systemctl start selsock@by-hand.service", check=False)

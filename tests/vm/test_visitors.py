@@ -49,6 +49,7 @@ def test_visits(vm: VirtualMachine, url: str, user: str, status: int, text: str)
     assert (answer.status, text in answer.content) == (status, True), answer
 
 
+@pytest.mark.provokes("bob, in the staff's directory")
 def test_the_kernel_refuses_by_type(vm: VirtualMachine) -> None:
     """The rules let bob knock at /staff with the rights of the public; the kernel says no, and which types."""
     mark = vm.mark()
@@ -67,6 +68,7 @@ def links(vm: VirtualMachine) -> Iterator[None]:
     vm.ssh("rm " + " ".join(LINKS))
 
 
+@pytest.mark.provokes("the links")
 @pytest.mark.parametrize(
     ("url", "user", "domain"),
     [

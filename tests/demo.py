@@ -44,7 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo ARGS=…", allow_abbrev=False)
     parser.add_argument("--once", action="store_true", help="end after the table")
     once = parser.parse_args().once
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit("stopped; nothing is left running"))
     to_stderr("a Debian with SELinux enforcing is made and started; the first time takes some minutes")
     links = {name: target for name, target in LINKS.items() if "mailed" not in target}
     with VirtualMachine(image.build(image.Recipe(demo_yaml(), files())), "demo", (80,)) as machine:
@@ -54,7 +55,8 @@ def main() -> None:
         print(f"\n{len(VISITS)} requests, {crossings} crossings tried and refused by the kernel.")
         print(f"Try it: curl -u alice:{PASSWORDS['alice']} -H 'Host: alpha.example' http://127.0.0.1:{port}/staff/")
         if not once:
-            input("The machine runs until you press Enter. ")
+            print("The machine runs until you press Enter. ", end="", flush=True)
+            sys.stdin.readline()
 
 
 def show(machine: VirtualMachine) -> int:

@@ -72,8 +72,10 @@ def report(journal: Journal, address: str, fault: OwnFault | PeerFault) -> None:
             reason=fault.reason,
         )
     except OwnFault as unheard:
-        posix.write(2, f"<3>{unheard.reason}; {fault.reason}\n".encode())
-        posix._exit(EXIT_ADOPT)
+        try:
+            posix.write(2, f"<3>{unheard.reason}; {fault.reason}\n".encode("utf-8", "backslashreplace"))
+        finally:  # stderr may have gone the same way
+            posix._exit(EXIT_ADOPT)
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ class Instance:
         report, child_report = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
+            self.peer.close()
             run_and_exit(client, table, journal, kernel, serve, child_report)
         client.socket.close()
         os.close(child_report)

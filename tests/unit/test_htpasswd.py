@@ -96,7 +96,9 @@ def test_bcrypt_of_crypt(tmp_path: Path, setting: str) -> None:
 def test_hashes_of_openssl(tmp_path: Path, option: str, salt: str) -> None:
     """A second opinion, also with a short salt, which htpasswd never writes."""
     passwords = [password for password in PASSWORDS if password and "\t" not in password]
-    command = ["openssl", "passwd", option, "-salt", salt, "-stdin"]
+    program = shutil.which("openssl")
+    assert program, "openssl is missing: apt-get install openssl (`make unit` does)"
+    command = [program, "passwd", option, "-salt", salt, "-stdin"]
     given = "".join(password + "\n" for password in passwords)
     hashes = subprocess.run(command, input=given, check=True, capture_output=True, text=True).stdout.split()
     for password, stored in zip(passwords, hashes, strict=True):

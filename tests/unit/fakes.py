@@ -9,12 +9,14 @@ Example: a whole instance, in a process of its own as in real life, with the tes
         assert 0 == instance.wait()
 """
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -249,6 +251,22 @@ def run_and_exit(
         os.write(report, json.dumps(kernel.calls).encode())
     finally:
         os._exit(status)
+
+
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """Turn a call that would block for ever into a TimeoutError."""
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError("blocked")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

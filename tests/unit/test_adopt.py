@@ -19,7 +19,7 @@ from selsock import cores
 from selsock.errors import PeerGone
 from selsock.handler import adopt as module
 from selsock.handler.adopt import plain_address
-from tests.unit.fakes import connect
+from tests.unit.fakes import PATIENCE, connect
 
 ADOPT = """
 import os, posix, sys
@@ -60,7 +60,7 @@ def adopt(fd: int | None, pid: str = "SELF", fds: str = "1") -> str:
 def accepted(family: socket.AddressFamily, host: str) -> tuple[socket.socket, socket.socket]:
     """A TCP connection over the loopback interface: the peer's end and the accepted one."""
     with socket.create_server((host, 0), family=family) as listener:
-        peer = socket.create_connection(listener.getsockname()[:2])
+        peer = socket.create_connection(listener.getsockname()[:2], timeout=PATIENCE)
         return peer, listener.accept()[0]
 
 

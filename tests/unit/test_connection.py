@@ -16,7 +16,7 @@ import pytest
 from selsock import errors
 from selsock.context import Context
 from selsock.handler import __main__ as top
-from selsock.handler import confine
+from selsock.handler import confine, connection
 from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
 from selsock.handler.head import RequestHead
@@ -191,6 +191,22 @@ def test_head_has_no_content_through_the_whole_way(world: World) -> None:
     for host, status in (("dog.example", 200), ("nobody.example", 421)):
         answer, _ = alone(world, request(host=host, method="HEAD", rest=CLOSE))
         assert (status, b"") == (status_of(answer), content_of(answer))
+
+
+def test_time_zone_is_read_above_the_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libc opens /etc/localtime at the first date that it makes; in the tenant's domain that would be denied."""
+
+    def http_date(seconds: float) -> str:
+        world.kernel.calls.append(("http_date",))
+        return ""
+
+    monkeypatch.setattr(connection, "http_date", http_date)
+    with world.visit() as instance:
+        instance.send(request(rest=CLOSE))
+        instance.receive()
+        instance.wait()
+        calls = [call[0] for call in instance.calls]
+    assert calls.index("http_date") < calls.index("setcon")
 
 
 # ---- refusals: nothing is entered, nothing is served

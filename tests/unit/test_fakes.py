@@ -2,6 +2,8 @@
 """The fakes are held to what they stand for: a fake that drifts from its original proves nothing."""
 
 import inspect
+import os
+import signal
 import socket
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from selsock.cdb import Reader
 from selsock.handler.kernel import Kernel
 from selsock.handler.table import OpenTable
-from tests.unit.fakes import FakeJournal, FakeKernel, compile_table, connect, parse_record
+from tests.unit import fakes
+from tests.unit.fakes import FakeJournal, FakeKernel, compile_table, connect, parse_record, patience
 
 
 def test_fake_kernel_has_exactly_the_interface_of_the_kernel() -> None:
@@ -69,6 +72,15 @@ def test_fake_journal_refuses_what_journald_would_not_take(datagram: bytes) -> N
     """Malformed, repeated and trusted (``_``) fields are errors here, so that no test passes by them."""
     with pytest.raises(ValueError):
         parse_record(datagram)
+
+
+def test_patience_ends_what_would_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And leaves no alarm behind."""
+    monkeypatch.setattr(fakes, "PATIENCE", 0.05)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(TimeoutError), patience():
+        os.open(tmp_path / "fifo", os.O_RDONLY)
+    assert (0.0, 0.0) == signal.getitimer(signal.ITIMER_REAL)
 
 
 def test_connect_joins_two_ends() -> None:

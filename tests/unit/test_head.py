@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from selsock.errors import PeerFault, PeerGone
+from selsock.handler import adopt as adopt_module
+from selsock.handler import head as head_module
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead, announced_content, read_head
 from selsock.model import Limits
@@ -218,21 +220,34 @@ def test_partial_head_is_408(data: bytes) -> None:
     assert (408, "the head was not complete in time (RFC 9110 §15.5.9)") == (late.status, late.reason)
 
 
-def test_trickling_peer_can_not_stretch_the_deadline() -> None:
-    """The deadline is set by the first byte and no later one moves it."""
+def test_trickling_peer_can_not_stretch_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is set by the first byte and no later one moves it: a byte a second, and ten seconds for a head."""
+    clock = Clock()
+    monkeypatch.setattr(head_module, "time", clock)
+    monkeypatch.setattr(adopt_module, "time", clock)
     peer, client = connect()
     peer.sendall(b"GET / HTTP/1.1\r\nX: " + b"a" * 1000)
-    client.deadline = time.monotonic() + 0.1
 
     def slowly() -> Iterator[int]:
         while True:
-            time.sleep(0.01)
             yield 1
+            clock.now += 1.0
 
+    buffer = HeadBuffer(16384)
     with pytest.raises(PeerFault) as caught:
-        read_head(Portions(client, slowly()), HeadBuffer(16384), Limits({"head_seconds": 0}), 5.0)
-    assert 408 == caught.value.status
+        read_head(Portions(client, slowly()), buffer, Limits({"head_seconds": 10}), 5.0)
+    assert (408, 10) == (caught.value.status, buffer.filled)
     peer.close()
+
+
+class Clock:
+    """Time as a test wants it."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """As time.monotonic."""
+        return self.now
 
 
 def test_connection_deadline_bounds_a_head() -> None:

@@ -201,15 +201,19 @@ def test_child_that_says_something_else_grants_nothing(
     assert ENDED == misbehave(monkeypatch, file, child)
 
 
-def test_child_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+def test_child_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: Path) -> None:
     """A hash of absurd cost must not hold the connection for ever; the child does not outlive its time either."""
+    outlived = tmp_path / "outlived"
 
     def child(sock: socket.socket) -> None:
         sock.sendall(b"granted dog")
-        time.sleep(60)
+        time.sleep(0.3)
+        outlived.touch()
+        os._exit(0)
 
     monkeypatch.setattr(module, "VERDICT_SECONDS", 0.05)
     assert "no verdict on the password in time" == misbehave(monkeypatch, file, child)
+    assert not outlived.exists()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 

@@ -255,10 +255,10 @@ def run_and_exit(
 
 @contextlib.contextmanager
 def patience() -> Iterator[None]:
-    """Turn a call that would block for ever into a TimeoutError."""
+    """Turn a call that would block for ever into a RuntimeError; an OSError might be taken for an answer."""
 
     def ring(number: int, frame: object) -> None:
-        raise TimeoutError("blocked")
+        raise RuntimeError("blocked")
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)

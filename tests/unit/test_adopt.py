@@ -41,6 +41,10 @@ try:
 except OSError as error:
     theirs = type(error).__name__
 try:
+    os.set_inheritable(3, True)  # listen_fds took that away, as adopt has to
+except OSError:
+    pass
+try:
     client = adopt(posix.environ, posix.getpid())
     ours = f"adopted {client.address} inheritable={os.get_inheritable(3)}"
 except (OwnFault, PeerFault) as fault:

@@ -57,6 +57,11 @@ class Level(str):
                 found.update(range(int(low[1:]), int((high or low)[1:]) + 1))
         return frozenset(found)
 
+    def dominates(self, other: "Level") -> bool:
+        """Whether what is at ``other`` may be read at this level: no lower sensitivity, no category missing."""
+        own, others = (int(level.partition(":")[0][1:]) for level in (self, other))
+        return own >= others and self.categories() >= other.categories()
+
 
 def number(letter: str, text: str, bound: int, whole: str) -> int:
     """The number in ``c12`` or ``s0``, below ``bound``.  Raises ValueError."""

@@ -44,7 +44,10 @@ def crypt_core() -> "Any":
     try:
         import _crypt as core  # type: ignore[import-not-found]
     except ImportError:
-        import _crypt_r as core  # type: ignore[import-not-found]
+        try:
+            import _crypt_r as core  # type: ignore[import-not-found]
+        except ImportError:
+            raise ImportError("Python has no crypt: install python3-crypt-r") from None
     return core
 
 

@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
 def run(source: Path, output: Path | None, check: bool, diff: bool) -> int:
     """Do what the options say; return the exit status.  Raises what ``main`` catches."""
     if not (check or diff or output) and os.geteuid() != 0:
-        raise MachineFault("only root can apply a configuration; --output DIR, --check and --diff need no root")
+        raise MachineFault("only root can apply a configuration; --check and --output DIR need no root")
     job = prepare(source, output)
     configuration = job.configuration
     if check:
@@ -136,7 +136,9 @@ def warn(configuration: Configuration) -> None:
         print("warning: selinux: optional serves without confinement where SELinux does not enforce", file=sys.stderr)
     for port in unusual_ports(configuration.listen):
         hint = f"semanage port -a -t http_port_t -p tcp {port}"
-        print(f"hint: port {port} is not one of a web server; if it can not be bound: {hint}", file=sys.stderr)
+        print(
+            f"hint: port {port} is not one of a web server; if it can not be bound, no port is: {hint}", file=sys.stderr
+        )
 
 
 def say(line: str) -> None:

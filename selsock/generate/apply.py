@@ -15,9 +15,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from systemd import journal  # type: ignore[import-untyped]  # python3-systemd has no stubs
-
-from selsock.cores import selinux_core
+from selsock.cores import crypt_core, selinux_core
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
 from selsock.generate.plan import POLICY, SYSUSERS, TABLE, TMPFILES, UNITS, Artifact, Plan, labels, password_files
@@ -43,6 +41,10 @@ class Selinux:
     def enabled(self) -> bool:
         """Whether the kernel has a policy loaded."""
         return bool(self.core.is_selinux_enabled() == 1)
+
+    def enforcing(self) -> bool:
+        """Whether the kernel denies what the policy does not allow."""
+        return bool(self.core.security_getenforce() == 1)
 
     def knows(self, context: str) -> bool:
         """Whether ``context`` is valid under the loaded policy."""
@@ -84,6 +86,8 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     """
     enabled = is_usable(selinux, configuration.required, say)
     check_roots(site.vhost.root for site in configuration.sites)
+    if password_files(configuration):
+        check_crypt()
     with Transaction(root) as transaction:
         transaction.stage(artifact for artifact in plan.artifacts if is_early(artifact))
         early = transaction.commit()
@@ -104,7 +108,29 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     for place in (*early, *changed):
         say(f"wrote {place}")
     reload_units(changed, say)
-    # Beside the decisions of the handler, which are taken by this configuration from now on.
+    record(plan)
+    restart = any(place.name == "selsock.socket" for place in changed)
+    say(
+        f"next, if it is not so yet: systemctl enable {'selsock.socket; systemctl restart' if restart else '--now'} selsock.socket"
+    )
+
+
+def check_crypt() -> None:
+    """Raise MachineFault where the handler could check no password."""
+    try:
+        crypt_core()
+    except ImportError as error:
+        raise MachineFault(str(error)) from None
+
+
+def record(plan: Plan) -> None:
+    """A record beside the decisions of the handler, which are taken by this configuration from now on."""
+    try:
+        from systemd import journal  # type: ignore[import-untyped]  # no stubs; --check and --output do without it
+    except ImportError as error:
+        raise MachineFault(
+            f"all is done but for the record in the journal ({error}): install python3-systemd"
+        ) from None
     journal.send(
         f"selsock-generate: generation {plan.generation} is in force",
         PRIORITY="5",
@@ -112,7 +138,6 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
         SELSOCK_EVENT="apply",
         SELSOCK_GENERATION=plan.generation,
     )
-    say("next: systemctl enable --now selsock.socket")
 
 
 def is_early(artifact: Artifact) -> bool:
@@ -128,7 +153,9 @@ def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:
         say("SELinux is disabled: neither policy nor labels were installed")
         return False
     if not selinux.knows("system_u:system_r:selsock_t:s0"):
-        raise MachineFault("the policy module selsock is not loaded: install it first (package selsock-selinux)")
+        raise MachineFault("the policy module selsock is not loaded: install it first (README.md says how)")
+    if not selinux.enforcing():
+        say("warning: SELinux is permissive: until it enforces, every request is answered with 503")
     return True
 
 

@@ -22,6 +22,8 @@ SYSTEMD_LIMITS = (
 )
 MEMORY = "64M"
 LOWEST = {"content_bytes": 0, "head_bytes": 512, "request_line_bytes": 64}
+# A head is kept in memory, a request line goes into one datagram of the journal, and poll(2) counts in milliseconds.
+GREATEST = {"head_bytes": 1048576, "request_line_bytes": 65536, "connection_seconds": 86400}
 
 # Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
 WEB_PORTS = (80, 443, 8008, 8080, 8443)
@@ -128,7 +130,7 @@ def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
             if name == "memory":
                 memory = scalar(value).name(Size)
             else:
-                values[name] = scalar(value).number(lowest.get(name, 1), HIGHEST)
+                values[name] = scalar(value).number(lowest.get(name, 1), GREATEST.get(name, HIGHEST))
         check_limits(given, values)
     system = {name: values[name] for name, _, _ in SYSTEMD_LIMITS}
     return Limits({name: values[name] for name, _, _ in LIMITS}), SystemLimits(memory=memory, **system)

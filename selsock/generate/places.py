@@ -16,6 +16,7 @@ SYSTEM_TREES = tuple(
     AbsolutePath(path)
     for path in (
         *("/bin", "/boot", "/dev", "/etc", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr"),
+        *("/home", "/media", "/mnt"),  # their types let no tenant pass
         *("/var/cache/selsock", "/var/lib/dpkg", "/var/lib/rpm", "/var/lib/selinux", STATE, "/var/lib/systemd"),
         *("/var/lock", "/var/log", "/var/run", "/var/spool", "/var/tmp"),
     )
@@ -52,6 +53,7 @@ def parse_password_file(given: Scalar) -> AbsolutePath:
     if within(path, STATE):
         given.refuse(f"a file outside {STATE}, which the compiled table lies in")
     below = path.removeprefix("/etc/").removeprefix("/var/lib/")
-    if "/" not in below or below == path or (is_system(path) and not path.startswith("/etc/")):
-        given.refuse("a file in a directory of /etc or /var/lib, such as /etc/selsock/users.htpasswd")
+    placed = "/" in below and below != path and not (is_system(path) and not path.startswith("/etc/"))
+    if not placed or not path.endswith("htpasswd"):
+        given.refuse("a file …htpasswd in a directory of /etc or /var/lib, such as /etc/selsock/users.htpasswd")
     return path

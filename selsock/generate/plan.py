@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selsock.context import Context
 from selsock.generate.compiled import compile_table
-from selsock.generate.configuration import Configuration, Label
+from selsock.generate.configuration import Configuration, Label, Site
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
@@ -63,6 +64,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan
         "contents": {domain.name: domain.content for domain in configuration.domains},
         "labels": labels(configuration),
         "ways": ways(configuration),
+        "exact": exact(configuration),
         "password_files": password_files(configuration),
     }
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
@@ -94,6 +96,29 @@ def ways(configuration: Configuration) -> tuple[tuple[TypeName, TypeName], ...]:
                 found.update((domain.type, outer.type) for outer in above if outer.type not in readable)
         above.append(label)
     return tuple(sorted(found))
+
+
+def exact(configuration: Configuration) -> tuple[TypeName, ...]:
+    """The content types that no context is meant to read from above their level, in any vhost."""
+    contents = {domain.name: domain.content for domain in configuration.domains}
+    readable = {
+        domain.type: {domain.content, *(contents[name] for name in domain.reads)} for domain in configuration.domains
+    }
+    found = set(contents.values())
+    for site in configuration.sites:
+        for label in site.labels:
+            for context in contexts(site):
+                # What an administrator's own type may read is not known here.
+                reads = label.type in readable.get(context.type, (label.type,))
+                if reads and context.level != label.level and context.level.dominates(label.level):
+                    found.discard(label.type)
+    return tuple(sorted(found))
+
+
+def contexts(site: Site) -> set[Context]:
+    """Every context that a visitor of ``site`` may get."""
+    found = {rule.context for location in site.vhost.locations for rule in location.rules}
+    return found | {location.default for location in site.vhost.locations if location.default is not None}
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:

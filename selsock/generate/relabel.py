@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from selsock.generate.faults import MachineFault
+
 ATTRIBUTE = "security.selinux"
 DEPTH = 200  # each level holds a descriptor; nobody's content is deeper
 
@@ -143,7 +145,13 @@ def set_context(descriptor: int, context: str) -> bool:
 
 
 def check_roots(roots: Iterable[str]) -> None:
-    """Raise OSError, with the path, for the first of ``roots`` that is no directory, or is reached through a link."""
+    """Raise MachineFault for the first of ``roots`` that is no directory, or is reached through a link."""
     for root in roots:
-        with reached(root, directory=True):
-            pass
+        try:
+            with reached(root, directory=True):
+                pass
+        except OSError as error:
+            what = (
+                "is missing: create it" if isinstance(error, FileNotFoundError) else "is no directory, or behind a link"
+            )
+            raise MachineFault(f"root {root} {what}") from None

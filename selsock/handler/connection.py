@@ -107,11 +107,12 @@ def record_outcome(journal: Journal, confined: "Confined", head: RequestHead, ou
     """What became of a request, told by the confined process itself."""
     journal.record(
         NOTICE,
-        f"{confined.vhost.name} {head.method} {head.target.raw}: {outcome.status}",
+        f"{confined.vhost.name} {head.method} {head.target.raw}: {outcome.status} {outcome.reason}".rstrip(),
         event="outcome",
         vhost=confined.vhost.name,
         method=head.method,
         target=head.target.raw,
         status=str(outcome.status),
         content_bytes=str(outcome.content),
+        reason=outcome.reason,
     )

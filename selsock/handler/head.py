@@ -138,8 +138,7 @@ def parse_head(buffer: HeadBuffer, end: int, limits: Limits) -> RequestHead:
     # Content and pipelined requests are not read: the answer to this request is then the last (RFC 9112 §9.6).
     options = [option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")]
     close = minor == 0 or b"close" in options or has_content or buffer.filled > end + 2
-    if not has_content:
-        buffer.wipe_span(end + 2, buffer.filled)  # a pipelined request may hold credentials
+    buffer.wipe_span(end + 2, buffer.filled)  # a pipelined request may hold credentials
     return RequestHead(method.decode(), target, host, fields, credentials, close)
 
 

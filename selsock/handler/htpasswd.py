@@ -48,6 +48,8 @@ def read_file(path: str) -> bytes:
 
 def matches_hash(password: bytes, stored: str) -> bool:
     """Whether ``password`` (UTF-8) gives the hash ``stored``.  Raises ValueError for a format that is not known."""
+    if stored.startswith(("*", "!")):
+        return False  # a locked account, as in shadow(5)
     if stored.startswith(LIBCRYPT):
         if len(password) > 511:  # CRYPT_MAX_PASSPHRASE_SIZE of crypt(3), for which it fails as for a broken hash
             return False

@@ -7,6 +7,7 @@ Sources: security_getenforce(3), security_check_context(3), security_compute_av_
 from selsock.cores import posix, selinux_core
 from selsock.errors import PolicyFault
 
+OWN_TYPE = "selsock_t"
 PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
 
 
@@ -73,6 +74,12 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
         if required:
             raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")
         return False
+    try:
+        own = kernel.getcon()
+    except OSError as error:
+        raise PolicyFault(f"the kernel does not tell our context: {error.strerror}") from None
+    if own.split(":")[2:3] != [OWN_TYPE]:
+        raise PolicyFault(f"running as {own}, not {OWN_TYPE}: restorecon the program, and restart the socket")
     if not kernel.knows(f"system_u:object_r:selsock_generation_{generation}:s0"):
         raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
     return True

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 # pchar of RFC 3986 §3.3 without "%", and "/".
 PATH = b"/:@!$&'()*+,;=-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-QUERY = PATH + b"?"
+# The URL Standard's query percent-encode set leaves these as they are, and browsers send them so.  Nothing here
+# interprets a query.
+QUERY = PATH + b"?[]{}|\\^`"
 
 
 class Target:

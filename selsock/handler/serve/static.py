@@ -26,13 +26,14 @@ EACCES, EPERM = 13, 1
 
 
 class Outcome:
-    """What was answered: ``status`` and the number of ``content`` bytes."""
+    """What was answered: ``status``, the number of ``content`` bytes, and why it is not the file, if it is not."""
 
-    __slots__ = ("content", "status")
+    __slots__ = ("content", "reason", "status")
 
-    def __init__(self, status: int, content: int) -> None:
+    def __init__(self, status: int, content: int, reason: str = "") -> None:
         self.status: Final = status
         self.content: Final = content
+        self.reason: Final = reason
 
 
 def serve(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
@@ -41,12 +42,12 @@ def serve(confined: Confined, head: RequestHead, client: Client, close: bool) ->
         return page(client, 405, {"Allow": "GET, HEAD"}, close)
     names = head.target.segments
     if any(hidden(name, place) for place, name in enumerate(names)):
-        return page(client, 404, {}, close)
+        return page(client, 404, {}, close, "a dot-file")
     try:
         file = open_beneath(confined.vhost.root, (*names, INDEX) if head.target.directory else names)
     except OSError as error:
         # What the kernel denies is said to be forbidden; a link, or a path through a file, is not there.
-        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close)
+        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close, error.strerror)
     try:
         status = posix.fstat(file)
         if status.st_mode & FORMAT == DIRECTORY and not head.target.directory:
@@ -54,7 +55,7 @@ def serve(confined: Confined, head: RequestHead, client: Client, close: bool) ->
             location = head.target.raw.partition("?")[0] + "/"
             return page(client, 301, {"Location": location}, close)
         if status.st_mode & FORMAT != REGULAR:
-            return page(client, 404, {}, close)
+            return page(client, 404, {}, close, "not a regular file")
         fields = {"Content-Type": media_type(names[-1] if not head.target.directory else INDEX)}
         fields["Content-Length"] = str(status.st_size)
         client.write(compose_head(200, fields, close))
@@ -85,7 +86,7 @@ def open_beneath(root: str, names: "tuple[str, ...]") -> int:
         posix.close(directory)
 
 
-def page(client: Client, status: int, fields: "dict[str, str]", close: bool) -> Outcome:
-    """Answer with the short page of ``status``."""
+def page(client: Client, status: int, fields: "dict[str, str]", close: bool, reason: str = "") -> Outcome:
+    """Answer with the short page of ``status``; the ``reason`` is for the journal."""
     send_page(client, status, "", fields, close)
-    return Outcome(status, 0)
+    return Outcome(status, 0, reason)

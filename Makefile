@@ -10,12 +10,13 @@ ARGS =
 PYTHON3 = /usr/bin/python3
 VENV = .venv/bin
 
-UNIT_PACKAGES = python3-venv python3-selinux python3-systemd python3-jinja2 python3-yaml \
-	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl
+# Python 3.13, which Debian has from 13 on, has no crypt of its own.
+CRYPT = $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo python3-crypt-r)
+UNIT_PACKAGES = python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
+	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
 MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps
 VM_PACKAGES = chromium
 
-MAN_PACKAGES = scdoc
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
 SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')
@@ -80,20 +81,18 @@ bench: .venv/ready .venv/machines
 .venv/unit: PACKAGES = $(UNIT_PACKAGES)
 .venv/machines: PACKAGES = $(MACHINE_PACKAGES)
 .venv/vm: PACKAGES = $(VM_PACKAGES)
-.venv/man: PACKAGES = $(MAN_PACKAGES)
-.venv/unit .venv/machines .venv/vm .venv/man: Makefile
+.venv/unit .venv/machines .venv/vm: Makefile
 	@tests/install-packages $(PACKAGES)
 	@mkdir -p .venv && touch $@
 
-build/man/%: docs/man/%.scd .venv/man
+build/man/%: docs/man/%.scd
 	@mkdir -p build/man
 	scdoc <$< >$@
 
-install: $(MAN_PAGES)
+install: $(if $(shell command -v scdoc),$(MAN_PAGES))
 	install -d $(DESTDIR)$(PYTHONLIB) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
-	install -d $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
-	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/man/man5 $(filter %.5,$(MAN_PAGES))
-	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/man/man8 $(filter %.8,$(MAN_PAGES))
+	for page in $(notdir $(filter %.5 %.8,$^)); do \
+		install -D -m 644 build/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
 	install -d $(DESTDIR)$(PREFIX)/share/selsock/units $(DESTDIR)$(PREFIX)/share/selsock/policy $(DESTDIR)/etc/selsock
 	find selsock -name '*.py' -exec install -D -m 644 {} $(DESTDIR)$(PYTHONLIB)/{} \;
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/units units/*

@@ -53,10 +53,11 @@ def main() -> None:
         crossings = show(machine)
         port = machine.http_port(80)
         print(f"\n{len(VISITS)} requests, {crossings} crossings tried and refused by the kernel.")
+        if once:
+            return
         print(f"Try it: curl -u alice:{PASSWORDS['alice']} -H 'Host: alpha.example' http://127.0.0.1:{port}/staff/")
-        if not once:
-            print("The machine runs until you press Enter. ", end="", flush=True)
-            sys.stdin.readline()
+        print("The machine runs until you press Enter. ", end="", flush=True)
+        sys.stdin.readline()
 
 
 def show(machine: VirtualMachine) -> int:

@@ -19,7 +19,7 @@ Rule = tuple[str, str, str, str]
 
 def parse(lines: list[str]) -> set[Rule]:
     """(source, target, class, permission) of the allow rules that sesearch prints, attributes as they stand."""
-    found = set()
+    found: set[Rule] = set()
     for line in lines:
         match = re.match(r"allow (\S+) (\S+):(\S+) (?:\{ ([^}]*) \}|(\S+));", line)
         assert match, line

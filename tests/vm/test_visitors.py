@@ -88,6 +88,27 @@ def test_a_hard_link_does_not_cross(vm: VirtualMachine, links: None, url: str, u
     assert record["scontext"].split(":", 3)[3] != record["tcontext"].split(":", 3)[3]
 
 
+@pytest.mark.provokes("the file without categories")
+def test_content_without_categories_is_refused(vm: VirtualMachine) -> None:
+    """A file made after the apply has its maker's level, s0, which every category dominates; it waits for its label.
+
+    The other tenant gets at it by a hard link; neither he nor its own vhost reads it before restorecon.
+    """
+    name = "/srv/vhosts/alpha/late.html"
+    vm.ssh(f"echo '<p>late</p>' >{name}; ln {name} /srv/vhosts/beta/late.html")
+    try:
+        assert vm.ssh(f"stat -c %C {name}").stdout.split(":", 3)[2:] == ["selsock_public_content_t", "s0\n"]
+        mark = vm.mark()
+        for host in ("alpha.example", "beta.example"):
+            assert curl(vm.http_port(80), f"http://{host}/late.html").status == 403
+        denied = [(record["tclass"], record["tcontext"]) for record in vm.avcs(mark, "selsock_")]
+        assert denied == [("file", "unconfined_u:object_r:selsock_public_content_t:s0")] * 2
+        vm.ssh(f"rm /srv/vhosts/beta/late.html; restorecon -F {name}")
+        assert curl(vm.http_port(80), "http://alpha.example/late.html").status == 200
+    finally:
+        vm.ssh(f"rm -f {name} /srv/vhosts/beta/late.html")
+
+
 def test_curl_signs_in_and_out_on_a_kept_connection(vm: VirtualMachine) -> None:
     """Anonymous, alice, anonymous, bob, alice: every answer is right, though contexts change under one connection."""
     home, staff = "http://alpha.example/", "http://alpha.example/staff/"

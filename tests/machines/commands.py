@@ -9,8 +9,10 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -45,6 +47,24 @@ def line(step: str) -> str:
 def to_stderr(step: str) -> None:
     """Report one step to whoever waits at the terminal."""
     print(line(step), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def signs_of_life(step: str, report: Report, every: float = 15) -> Iterator[None]:
+    """Report now and then that ``step`` is still going on, within the block."""
+    done = threading.Event()
+
+    def tell() -> None:
+        while not done.wait(every):
+            report(f"still {step}")
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def run(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.machines.commands import Report, cache, run, to_stderr
+from tests.machines.commands import Report, cache, run, signs_of_life, to_stderr
 
 _BOTH = (
     "systemd systemd-sysv dbus iproute2 python3 python3-selinux python3-systemd python3-jinja2 python3-yaml curl procps"
@@ -46,7 +46,8 @@ def tree(suite: str, report: Report = to_stderr) -> Path:
     with locked(path.parent / f"{suite}.lock"):
         if not path.exists():
             report(f"building the {suite} tree with mmdebstrap (about a minute, once)")
-            _build(suite, path)
+            with signs_of_life(f"building the {suite} tree", report):
+                _build(suite, path)
             report(f"the {suite} tree is ready")
     return path
 

@@ -32,7 +32,7 @@ def query(pytestconfig: pytest.Config) -> Iterator[Query]:
 
         @functools.cache
         def ask(program: str, *words: str) -> list[str]:
-            lines = run_in(root, [program, *words, path]).stdout.splitlines()
+            lines = run_in(root, [program, path, *words]).stdout.splitlines()
             return [line.strip() for line in lines if line.strip()]
 
         yield ask

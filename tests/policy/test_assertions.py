@@ -123,3 +123,14 @@ def test_nobody_else_of_note_reads_or_writes_content(query: Query) -> None:
         for stranger in ("guest_t", "httpd_t", "user_t", "sshd_t"):
             granted = {rule for rule in rules(query, stranger, content) if rule[2] == "file"}
             assert granted == set(), (stranger, content, granted)
+
+
+def test_content_is_read_at_its_own_level(query: Query) -> None:
+    """A file that lacks the categories of its vhost is nobody's; the constraint stands beside Debian's own."""
+    assert members(query, "selsock_exact_content") == CONTENT
+    constraints = [line for line in query("seinfo", "--constrain", "file") if "selsock_exact_content" in line]
+    (constraint,) = constraints
+    assert constraint == (
+        "mlsconstrain file { open read } "
+        "(t1 != selsock_tenant_domain or ( t2 != selsock_exact_content ) or ( l1 == l2 ));"
+    )

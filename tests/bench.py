@@ -14,7 +14,7 @@ from tests.machines.native import NativeMachine
 from tests.machines.trees import overlay, tree
 
 VHOST_YAML = """selinux: optional
-limits: {connections_per_second: 100000}
+limits: {connections_per_second: 100000, connections_per_source: 0}
 domains: {public: {}}
 vhosts:
   a.example:

@@ -21,7 +21,7 @@ from selsock.generate.configuration import Configuration, configure
 from selsock.generate.difference import difference
 from selsock.generate.faults import MachineFault
 from selsock.generate.machine import unusual_ports
-from selsock.generate.plan import Plan, plan
+from selsock.generate.plan import RANGES, Plan, plan
 from selsock.generate.ranges import Ledger, merged
 from selsock.generate.source import BadSource, load
 from selsock.generate.write import Transaction
@@ -120,14 +120,21 @@ def run(source: Path, output: Path | None, check: bool, diff: bool) -> int:
 def prepare(source: Path, output: Path | None) -> Job:
     """Read, check and plan; warn of what is allowed but doubtful.  Raises BadSource, OSError, MachineFault."""
     place = f"{source.absolute()}.ranges"
-    ledgers = [Path(f"{source}.ranges")]
+    # Beside the source, where it is kept; and this machine's own, so that two sources never give one pair twice.
+    ledgers = [Path(f"{source}.ranges"), (output or Path("/")) / RANGES]
     if output:
         ledgers.append(output / place.lstrip("/"))
-    ledger = merged([(str(path), path.read_bytes()) for path in ledgers if path.exists()])
+    ledger = merged([(str(path), read_ledger(path)) for path in ledgers if os.path.lexists(path)])
     configuration = configure(load(source.read_bytes(), str(source)), source.name, ledger)
     conflicts.check(configuration)
     warn(configuration)
     return Job(source, configuration, ledger, plan(configuration, ledger, place))
+
+
+def read_ledger(path: Path) -> bytes:
+    """The bytes of a ledger; never through a link, since an error shows the line that it is about."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read()
 
 
 def warn(configuration: Configuration) -> None:

@@ -101,7 +101,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
             if enabled:
                 relabel(configuration, selinux, say)
             changed = transaction.commit()
-        except OSError:
+        except BaseException:  # also when it is interrupted: a policy without its table serves nobody
             if loaded:
                 unload(root / POLICY, say)
             raise
@@ -142,7 +142,7 @@ def record(plan: Plan) -> None:
 
 def is_early(artifact: Artifact) -> bool:
     """Whether ``artifact`` is written before the policy is loaded: what systemd needs for the rest, and the ledger."""
-    return artifact.path in FIRST or artifact.path.endswith(".ranges")
+    return artifact.path in FIRST or artifact.path.endswith("ranges")
 
 
 def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:
@@ -155,7 +155,8 @@ def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:
     if not selinux.knows("system_u:system_r:selsock_t:s0"):
         raise MachineFault("the policy module selsock is not loaded: install it first (README.md says how)")
     if not selinux.enforcing():
-        say("warning: SELinux is permissive: until it enforces, every request is answered with 503")
+        what = "answered with 503" if required else "served unconfined"
+        say(f"warning: SELinux is permissive: until it enforces, every request is {what}")
     return True
 
 
@@ -166,12 +167,20 @@ def load(plan: Plan, selinux: Selinux, say: Say) -> bool:
     """
     if selinux.knows(f"system_u:object_r:selsock_generation_{plan.generation}:s0"):
         return False
-    with tempfile.TemporaryDirectory(prefix="selsock-") as directory:
-        file = Path(directory, Path(POLICY).name)  # semodule takes the module's name from the file's
-        file.write_bytes(plan.artifact(POLICY).data)
-        run(["semodule", "-X", PRIORITY, "-i", str(file)])
+    install(Path(POLICY).name, plan.artifact(POLICY).data)
     say(f"loaded policy module {Path(POLICY).stem}, generation {plan.generation}")
     return True
+
+
+def install(name: str, policy: bytes) -> None:
+    """Load ``policy``; semodule takes the module's name from ``name``.  Raises MachineFault.
+
+    From a file in /tmp: semodule's own domain may not enter /var/lib/selsock.
+    """
+    with tempfile.TemporaryDirectory(prefix="selsock-") as directory:
+        file = Path(directory, name)
+        file.write_bytes(policy)
+        run(["semodule", "-X", PRIORITY, "-i", str(file)])
 
 
 def unload(before: Path, say: Say) -> None:
@@ -179,9 +188,11 @@ def unload(before: Path, say: Say) -> None:
 
     Does not raise: the first failure is what the operator has to hear of.
     """
-    what = ["-i", str(before)] if before.exists() else ["-r", before.stem]
     try:
-        run(["semodule", "-X", PRIORITY, *what])
+        if before.exists():
+            install(before.name, before.read_bytes())
+        else:
+            run(["semodule", "-X", PRIORITY, "-r", before.stem])
         say("put the policy back as it was; labels that were already changed are put right by the next run")
     except (MachineFault, OSError) as error:
         say(f"warning: the policy could not be put back ({error}); nothing is served until the next good run")
@@ -195,7 +206,11 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say) -> None:
         root = site.vhost.root
         trees[root] = {label.path[len(root) :]: context(label.type, label.level) for label in site.labels}
     for tree, wanted in trees.items():
-        relabel_tree(tree, wanted, outcome)
+        try:
+            relabel_tree(tree, wanted, outcome)
+        except OSError as error:
+            # One customer's tree is no reason to leave all others without their table; his is not served.
+            say(f"warning: {tree} could not be labelled ({error.strerror}); what lacks its label is not served")
     for label in labels(configuration):
         # restorecon goes by the policy's file contexts, in which a more specific pattern of another module wins.
         said = selinux.label(label.path, DIRECTORY)

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from selsock.context import Level
-from selsock.generate.configuration import Configuration, Site, Use
+from selsock.generate.configuration import Configuration, Site
 from selsock.generate.source import BadSource, Node, sequence
-from selsock.names import AbsolutePath, HostName, TypeName
+from selsock.names import AbsolutePath, HostName
 
 
 def check(configuration: Configuration) -> None:
@@ -70,17 +70,14 @@ def check_password_files(sites: tuple[Site, ...]) -> None:
 
 
 def check_pairs(sites: tuple[Site, ...]) -> None:
-    """A pair that was allocated to one vhost is written out by no other, in the same type."""
-    owners: dict[tuple[TypeName, Level], Use] = {}
-    for site in sites:
-        for use in site.uses:
-            if use.auto:
-                owners[use.type, use.level] = use
-    for site in sites:
-        for use in site.uses:
-            owner = owners.get((use.type, use.level))
-            if owner and owner.vhost != use.vhost:
-                problem = (
-                    f"expected another level than {use.level}, which is the auto range of {owner.vhost}, not the same"
-                )
+    """No vhost writes out a level that has the pair of another vhost in it, in a type that both use."""
+    uses = [use for site in sites for use in site.uses]
+    owners: dict[Level, HostName] = {use.level: use.vhost for use in uses if use.auto}
+    types = {vhost: {use.type for use in uses if use.vhost == vhost} for vhost in owners.values()}
+    for use in uses:
+        if use.auto:
+            continue
+        for level, vhost in owners.items():
+            if vhost != use.vhost and use.type in types[vhost] and use.level.dominates(level):
+                problem = f"expected a level without {level}, which is the auto range of {vhost}, not {use.level}"
                 raise BadSource(use.place, problem)

@@ -16,7 +16,7 @@ HIGHEST = 2**31 - 1
 # The limits that systemd keeps, with their defaults and lowest values.
 SYSTEMD_LIMITS = (
     ("connections", 64, 1),  # MaxConnections=
-    ("connections_per_source", 0, 0),  # MaxConnectionsPerSource=, where systemd takes 0 for "no limit"
+    ("connections_per_source", 16, 0),  # MaxConnectionsPerSource=, where systemd takes 0 for "no limit"
     ("connections_per_second", 50, 1),  # PollLimitBurst= in one second, for each address
     ("tasks", 16, 1),  # TasksMax= of an instance
 )
@@ -39,7 +39,13 @@ class Listen(Name):
     def accepts(cls, text: str) -> bool:
         """Addresses in canonical form alone, without scope, so that the same one is never written twice."""
         host, colon, port = text.rpartition(":")
-        if not port.isascii() or not port.isdigit() or str(int(port)) != port or not 0 < int(port) < 65536:
+        if (
+            len(port) > 5
+            or not port.isascii()
+            or not port.isdigit()
+            or str(int(port)) != port
+            or not 0 < int(port) < 65536
+        ):
             return False
         return not colon or canonical(host) == host
 

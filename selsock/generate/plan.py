@@ -17,6 +17,7 @@ TABLE = "var/lib/selsock/table.cdb"
 # Not selsock.cil: semodule takes a module's name from its file's, and a module "selsock" of priority 400 would hide
 # the base module of that name, not stand beside it.
 POLICY = "var/lib/selsock/selsock_tenants.cil"
+RANGES = "var/lib/selsock/ranges"
 SYSUSERS = "etc/sysusers.d/selsock.conf"
 TMPFILES = "etc/tmpfiles.d/selsock.conf"
 UNITS = "etc/systemd/system/"
@@ -72,7 +73,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan
     found.append(Artifact(POLICY, 0o600, "", policy.encode()))
     found.append(Artifact(TABLE, 0o640, "selsock", compile_table(configuration, generation)))
     if ledger.numbers:
-        found.append(Artifact(ledger_path.lstrip("/"), 0o644, "", ledger.text().encode()))
+        found += [Artifact(path, 0o644, "", ledger.text().encode()) for path in (ledger_path.lstrip("/"), RANGES)]
     return Plan(tuple(sorted(found)), generation)
 
 

@@ -65,29 +65,33 @@ def reached(path: str, directory: bool) -> Iterator[int]:
 def relabel_tree(root: str, labels: Labels, outcome: Outcome) -> None:
     """Label the directory ``root`` and what is in it, on its own file system.  Raises OSError when it has no such."""
     with reached(root, directory=True) as descriptor:
-        Walk(root, labels, os.fstat(descriptor).st_dev, outcome).visit(descriptor, "", labels[""])
+        Walk(root, labels, mount_of(descriptor), outcome).visit(descriptor, "", labels[""])
 
 
 def relabel_file(path: str, context: str, outcome: Outcome) -> None:
     """Label one regular file.  Raises OSError when it is not there."""
     with reached(path, directory=False) as descriptor:
-        Walk(path, {}, os.fstat(descriptor).st_dev, outcome).visit(descriptor, "", context)
+        Walk(path, {}, mount_of(descriptor), outcome).visit(descriptor, "", context)
 
 
 class Walk:
     """One tree on its way to its labels."""
 
-    def __init__(self, root: str, labels: Labels, device: int, outcome: Outcome) -> None:
+    def __init__(self, root: str, labels: Labels, mount: str, outcome: Outcome) -> None:
         self.root = root
         self.labels = labels
-        self.device = device
+        self.mount = mount
         self.outcome = outcome
 
     def visit(self, descriptor: int, below: str, context: str) -> None:
         """Label what the O_PATH ``descriptor`` is, at ``below`` the root, and what is in it."""
         context = self.labels.get(below, context)
         status = os.fstat(descriptor)
-        problem = why_not(status, self.device)
+        problem = why_not(status)
+        if not problem and mount_of(descriptor) != self.mount:
+            problem = "something else is mounted here"
+        if not problem and is_gone(descriptor):
+            problem = "was taken away while it was looked at"
         if problem:
             if not stat.S_ISLNK(status.st_mode):
                 self.skip(below, problem)
@@ -120,10 +124,24 @@ class Walk:
         self.outcome.skipped.append(f"{path if path.isprintable() else ascii(path)}: {problem}")
 
 
-def why_not(status: os.stat_result, device: int) -> str:
+def mount_of(descriptor: int) -> str:
+    """The identity of the mount that ``descriptor`` lies on (proc_pid_fdinfo(5)): a bind mount has another."""
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as text:
+        return next(line for line in text if line.startswith("mnt_id:"))
+
+
+def is_gone(descriptor: int) -> bool:
+    """Whether the name by which ``descriptor`` was opened has been unlinked since, once and for all.
+
+    Asked after the links were counted.  Somebody may make a link to another's file here, let it be opened, and unlink it
+    before the count, which is then 1.  But a name that is unlinked while it is open never comes back (a new link is a
+    new entry), and the kernel marks it so in the link of /proc/self/fd (proc_pid_fd(5)).
+    """
+    return os.readlink(f"/proc/self/fd/{descriptor}").endswith(" (deleted)")
+
+
+def why_not(status: os.stat_result) -> str:
     """Why something of ``status`` gets no label, "" when it does."""
-    if status.st_dev != device:
-        return "another file system is mounted here"
     if stat.S_ISDIR(status.st_mode):
         return ""
     if not stat.S_ISREG(status.st_mode):

@@ -106,7 +106,7 @@ def parse_range(node: Node) -> Level | Auto:
     try:
         return Level.parse(text)
     except ValueError as error:
-        raise BadSource(node.place, f"{error}") from None
+        raise BadSource(node.place, f"{error}".replace("expected a level", "expected auto or a level", 1)) from None
 
 
 def parse_parts(given: Mapping, domains: Domains) -> Partial:

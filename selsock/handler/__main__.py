@@ -2,7 +2,7 @@
 """The one ``try`` and the one exit of an instance of selsock@.service.  Usage: serve TABLE."""
 
 from selsock.cores import posix, sys
-from selsock.errors import EXIT_ADOPT, EXIT_SERVED, OwnFault, PeerFault, PeerGone
+from selsock.errors import EXIT_ADOPT, EXIT_BUG, EXIT_SERVED, OwnFault, PeerFault, PeerGone
 from selsock.handler.adopt import Client, adopt
 from selsock.handler.connection import handle
 from selsock.handler.journal import ERROR, NOTICE, Journal
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def main(serve: "Serve" = static.serve) -> "NoReturn":
     """Serve the one connection that systemd handed over, and end with a documented status."""
     journal = Journal()
+    status = EXIT_BUG
     try:
         client = adopt(posix.environ, posix.getpid())
         status = run(client, journal, serve)
@@ -27,7 +28,8 @@ def main(serve: "Serve" = static.serve) -> "NoReturn":
     except (OwnFault, PeerFault) as fault:
         status = fault.exit_status
         report(journal, "-", fault)
-    posix._exit(status)
+    finally:
+        posix._exit(status)
 
 
 def run(client: Client, journal: Journal, serve: "Serve") -> int:

@@ -77,6 +77,8 @@ def enter(context: Context, kernel: Kernel) -> str:
             raise PolicyFault(f"the domain of {target} is permissive: it would confine nothing")
         kernel.setcon(target)
         reached = kernel.getcon()
+        if not kernel.unchanged():
+            raise PolicyFault("SELinux's mode or policy has changed since the connection began")
     except (OSError, ValueError) as error:
         raise ConfineFault(f"entering {context}: {error}") from None
     if reached != target:

@@ -49,6 +49,7 @@ def handle(client: Client, table_path: str, kernel: Kernel, journal: Journal, se
     # ------------------------------ below this line the process can no longer come back ------------------------------
     for left in range(limits.requests - 1, -1, -1):
         close = head.close or left == 0
+        journal.open()
         outcome = serve(confined, head, client, close)
         record_outcome(journal, confined, head, outcome)
         if close:
@@ -57,7 +58,7 @@ def handle(client: Client, table_path: str, kernel: Kernel, journal: Journal, se
             head = read_head(client, buffer, limits, limits.idle_seconds)
         except PeerGone:
             return  # a kept connection ends so, as a rule
-        if not stays(head, buffer, credentials, identity, vhost, client, decision):
+        if not kernel.unchanged() or not stays(head, buffer, credentials, identity, vhost, client, decision):
             return
 
 
@@ -77,9 +78,13 @@ def stays(
     """
     if head.host not in vhost.names:
         return False
-    if head.credentials == (0, 0):
-        identity = Identity(None)
-    elif not credentials.recognise(head, buffer) and vhost.basic is not None:
+    # Somebody else, even in the same context, has a decision of his own coming, and it is recorded above the line.
+    if vhost.basic is None:
+        buffer.wipe_span(*head.credentials)
+    elif head.credentials == (0, 0):
+        if identity.user is not None:
+            return False
+    elif not credentials.recognise(head, buffer):
         return False
     try:
         again = label(identity, client.address, vhost, locate(vhost, head.target.segments))

@@ -29,14 +29,22 @@ class Journal:
         """
         lines = [encode("MESSAGE", message), encode("PRIORITY", str(priority)), encode("SYSLOG_IDENTIFIER", "selsock")]
         lines += [encode(f"SELSOCK_{name.upper()}", value) for name, value in fields.items()]
+        way = self.socket or self.open()
         try:
-            if self.socket is None:
-                self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-                self.socket.settimeout(SEND_SECONDS)
-                self.socket.connect(self.path)
-            self.socket.sendall(b"".join(lines))
+            way.sendall(b"".join(lines))
         except OSError as error:
             raise AdoptFault(f"{self.path}: {error}") from None
+
+    def open(self) -> "socket.socket":
+        """Open the socket anew, and return it.  Raises AdoptFault when nobody listens: then nothing may be served."""
+        self.close()
+        try:
+            self.socket = way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            way.settimeout(SEND_SECONDS)
+            way.connect(self.path)
+        except OSError as error:
+            raise AdoptFault(f"{self.path}: {error}") from None
+        return way
 
     def close(self) -> None:
         """Close the socket, so that the next record comes from the domain that this process is in by then."""

@@ -8,16 +8,19 @@ from selsock.cores import posix, selinux_core
 from selsock.errors import PolicyFault
 
 OWN_TYPE = "selsock_t"
+STATUS = "/sys/fs/selinux/status"
+STATUS_BYTES = 20  # struct selinux_kernel_status (security/selinux/include/security.h): five 32-bit numbers
 PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
 
 
 class Kernel:
     """SELinux as the running kernel has it.  Every failing call raises OSError."""
 
-    __slots__ = ("core", "missing")
+    __slots__ = ("core", "missing", "status", "status_file")
 
     def __init__(self) -> None:
         self.missing = ""
+        self.status = b""
         try:
             self.core = selinux_core()
         except ImportError as error:
@@ -30,6 +33,24 @@ class Kernel:
         if self.core.is_selinux_enabled() != 1:
             return "disabled"
         return "enforcing" if self.core.security_getenforce() == 1 else "permissive"
+
+    def watch(self) -> None:
+        """Remember the status page: it counts every change of mode and every load of a policy.
+
+        Its descriptor is the one thing of SELinux that stays open below the line, where nothing of it can be opened.
+        """
+        self.status_file = posix.open(STATUS, posix.O_RDONLY | posix.O_CLOEXEC)
+        self.status = posix.pread(self.status_file, STATUS_BYTES, 0)
+
+    def unchanged(self) -> bool:
+        """Whether mode and policy are those that ``watch`` saw; True where nothing is watched.
+
+        A policy that no longer lets this process read the page is another one.
+        """
+        try:
+            return not self.status or posix.pread(self.status_file, STATUS_BYTES, 0) == self.status
+        except OSError:
+            return False
 
     def knows(self, context: str) -> bool:
         """Whether ``context`` is valid under the loaded policy."""
@@ -68,6 +89,9 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
     """
     try:
         mode = kernel.mode()
+        if mode == "enforcing":
+            kernel.watch()
+            mode = kernel.mode()  # again: what is watched from now on is what was found
     except OSError as error:
         raise PolicyFault(f"SELinux does not tell its mode: {error.strerror}") from None
     if mode != "enforcing":

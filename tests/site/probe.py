@@ -75,6 +75,18 @@ def do_forge(message: str) -> str:
     return "sent"
 
 
+def do_stream(_: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as journal:
+        journal.connect("/run/systemd/journal/stdout")
+    return "connected"
+
+
+def do_claim(name: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as claimed:
+        claimed.bind("\0" + name)
+    return "bound"
+
+
 def do_scan(wanted: str) -> int:
     """Count a secret in this process's memory, given as LENGTH:FIRST4HEX:SHA256, so that asking does not plant it."""
     length, prefix, digest = wanted.split(":")

@@ -14,7 +14,7 @@ from tests.systemd.conftest import Boot
 
 VHOST_YAML = """selinux: optional
 listen: [80, 8081]
-limits: {connections_per_second: 1000, head_seconds: 2, idle_seconds: 2}
+limits: {connections_per_second: 1000, connections_per_source: 0, head_seconds: 2, idle_seconds: 2}
 domains: {public: {}}
 default_context: public:s0
 vhosts:

@@ -110,7 +110,7 @@ def test_there_is_no_way_out(vm: VirtualMachine, probe: Probe, target: str, perm
         ("/etc/selsock/alpha.htpasswd", "selsock_passwd_t"),
         ("/var/lib/selsock/table.cdb", "var_lib_t"),
         ("/etc/shadow", "shadow_t"),
-        ("/etc/selsock/vhost.yaml", "etc_t"),
+        ("/etc/selsock/vhost.yaml", "selsock_passwd_t"),
         ("/var/log/audit/audit.log", "var_log_t"),
     ],
 )
@@ -156,7 +156,7 @@ def test_another_instance_cannot_be_traced(vm: VirtualMachine, probe: Probe) -> 
 
 
 def test_another_tenant_cannot_be_signalled(vm: VirtualMachine, probe: Probe) -> None:
-    """Uid selsock is common to all instances; the category decides, and signal 0 finds out nothing."""
+    """Uid selsock is common to all instances; the category decides; signal 0 tells no more than that a pid exists."""
     connection, pid = held(vm, "mailed.example")
     with connection:
         for number, permission in ((0, "signull"), (9, "sigkill")):
@@ -174,10 +174,11 @@ def test_a_tenant_executes_nothing(vm: VirtualMachine, probe: Probe) -> None:
 
 
 def test_a_tenant_inherits_nothing_but_null_and_its_connection(probe: Probe) -> None:
-    """The descriptors of the serving process: null three times and the client's socket; no table, no journal."""
+    """Null three times, the client's socket, SELinux's status page, its own socket to journald; no table."""
     names = probe("alpha.example", "fds=&raw=1")["result"]
     del names[max(names, key=int)]
-    assert names == {"0": "/dev/null", "1": "/dev/null", "2": "/dev/null", "3": "socket:[N]"}
+    own = {"3": "socket:[N]", "4": "socket:[N]", "5": "/sys/fs/selinux/status"}
+    assert names == {"0": "/dev/null", "1": "/dev/null", "2": "/dev/null", **own}
 
 
 def scan_for(secret: str) -> str:
@@ -208,6 +209,20 @@ def test_a_tenant_cannot_forge_a_decision(vm: VirtualMachine, probe: Probe) -> N
     records = vm.journal("SELSOCK_EVENT=decision", since=mark)
     domains = {record["SELSOCK_USER"]: type_of(record["_SELINUX_CONTEXT"]) for record in records}
     assert domains == {"": "selsock_t", "root": "selsock_public_t"}
+
+
+def test_a_tenant_has_no_stream_to_the_journal(vm: VirtualMachine, probe: Probe) -> None:
+    """Over it journald forwards to the kernel's log on demand, and the label of who wrote gets lost on the way."""
+    mark = vm.mark()
+    assert probe("alpha.example", "stream=") == {"error": "EACCES"}
+    assert type_of(only(vm, mark, "unix_stream_socket", "connectto")["scontext"]) == "selsock_public_t"
+
+
+def test_a_tenant_claims_no_abstract_name(vm: VirtualMachine, probe: Probe) -> None:
+    """Whether a name is taken would tell one tenant what another does."""
+    mark = vm.mark()
+    assert probe("alpha.example", "claim=sign") == {"error": "EACCES"}
+    assert type_of(only(vm, mark, "unix_stream_socket", "bind")["scontext"]) == "selsock_public_t"
 
 
 def test_contexts_are_what_the_configuration_says(vm: VirtualMachine, probe: Probe) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Claim 2, it fails closed: nothing is served, one record of the journal says why, and it works again once mended."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -63,6 +64,35 @@ def test_permissive_is_503_until_enforcing(vm: VirtualMachine) -> None:
         check_refused(vm, 503, "fault", "SELinux is permissive")
     finally:
         vm.enforce(True)
+    served(vm)
+
+
+def test_what_changes_while_a_connection_lives_ends_it(vm: VirtualMachine) -> None:
+    """A head that was begun under enforcing gets 503, and a kept connection ends without a byte."""
+    request = b"GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n"
+    address = ("127.0.0.1", vm.http_port(80))
+    with socket.create_connection(address, 60) as kept, socket.create_connection(address, 60) as begun:
+        kept.sendall(request)
+        answer = b""
+        while not answer.endswith(b"</p>\n"):
+            answer += kept.recv(65536)
+        begun.sendall(request[:-2])
+        # Its instance has to be there before the mode changes.
+        vm.ssh(
+            "for i in $(seq 100); do [ $(systemctl list-units --plain --no-legend 'selsock@*' | wc -l) = 2 ] &&"
+            " [ $(pgrep -cu selsock) = 2 ] && break; sleep 0.1; done; sleep 1"
+        )
+        vm.enforce(False)
+        try:
+            mark = vm.mark()
+            begun.sendall(request[-2:])
+            assert begun.recv(65536).startswith(b"HTTP/1.1 503 ")
+            kept.sendall(request)
+            assert kept.recv(65536) == b""
+            (record,) = vm.journal("SELSOCK_EVENT=fault", since=mark)
+            assert record["SELSOCK_REASON"] == "SELinux's mode or policy has changed since the connection began"
+        finally:
+            vm.enforce(True)
     served(vm)
 
 

@@ -22,7 +22,8 @@ STEP = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO that a tenant has put there would wait for its other end.
 FINAL = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_NONBLOCK | posix.O_CLOEXEC
 FORMAT, DIRECTORY, REGULAR = 0o170000, 0o040000, 0o100000
-EACCES, EPERM = 13, 1
+# errno(3).  What the kernel denies is forbidden; a link, or a path through a file, is not there; the rest is our fault.
+STATUS_OF = {1: 403, 2: 404, 6: 404, 13: 403, 20: 404, 36: 404, 40: 404}
 
 
 class Outcome:
@@ -46,8 +47,7 @@ def serve(confined: Confined, head: RequestHead, client: Client, close: bool) ->
     try:
         file = open_beneath(confined.vhost.root, (*names, INDEX) if head.target.directory else names)
     except OSError as error:
-        # What the kernel denies is said to be forbidden; a link, or a path through a file, is not there.
-        return page(client, 403 if error.errno in (EACCES, EPERM) else 404, {}, close, error.strerror)
+        return page(client, STATUS_OF.get(error.errno or 0, 500), {}, close, error.strerror or "")
     try:
         status = posix.fstat(file)
         if status.st_mode & FORMAT == DIRECTORY and not head.target.directory:

@@ -44,6 +44,7 @@ class FakeKernel(Kernel):
         permissive: bool = False,
         refuses: OSError | None = None,
         reports: str | None = None,
+        stable: int = 1000,
     ) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.context = SELSOCK
@@ -52,11 +53,22 @@ class FakeKernel(Kernel):
         self.permissive = permissive
         self.refuses = refuses
         self.reports = reports
+        self.stable = stable
 
     def mode(self) -> str:
         """The mode given to the constructor."""
         self.calls.append(("mode",))
         return self.given_mode
+
+    def watch(self) -> None:
+        """From here on, changes count."""
+        self.calls.append(("watch",))
+
+    def unchanged(self) -> bool:
+        """True as often as ``stable`` was given to the constructor, and False from then on."""
+        self.calls.append(("unchanged",))
+        self.stable -= 1
+        return self.stable >= 0
 
     def knows(self, context: str) -> bool:
         """Whether ``context`` is the one that stands for the generation given to the constructor."""
@@ -218,6 +230,8 @@ class Instance:
         length = int(data.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         while length:
             part = self.peer.recv(length)
+            if not part:
+                return data  # cut short
             length -= len(part)
             data += part
         return data

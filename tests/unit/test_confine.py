@@ -33,7 +33,17 @@ CapAmb:\t0000000000000000
 NoNewPrivs:\t1
 Seccomp:\t2
 """
-GOOD_ORDER = ["close table", "close journal", "dup2 1 2", "getcon", "is_permissive", "setcon", "getcon", "status"]
+GOOD_ORDER = [
+    "close table",
+    "close journal",
+    "dup2 1 2",
+    "getcon",
+    "is_permissive",
+    "setcon",
+    "getcon",
+    "unchanged",
+    "status",
+]
 
 
 class Scene:
@@ -105,7 +115,9 @@ def test_context_entered_has_our_user_and_role_and_the_rules_type_and_level(scen
     """What the kernel is asked about, told and reports is one and the same."""
     kernel = FakeKernel()
     confined = scene.confine(kernel)
-    assert [("getcon",), ("is_permissive", TARGET), ("setcon", TARGET), ("getcon",)] == list(kernel.calls)
+    assert [("getcon",), ("is_permissive", TARGET), ("setcon", TARGET), ("getcon",), ("unchanged",)] == list(
+        kernel.calls
+    )
     assert (TARGET, VHOST, scene.credentials) == (confined.context, confined.vhost, confined.credentials)
 
 
@@ -154,6 +166,13 @@ def test_permissive_domain_is_not_entered(scene: Scene) -> None:
         scene.confine(FakeKernel(permissive=True))
     assert f"the domain of {TARGET} is permissive: it would confine nothing" == caught.value.reason
     assert "setcon" not in scene.done
+
+
+def test_change_of_mode_or_policy_on_the_way_is_a_fault(scene: Scene) -> None:
+    """What was found above the line may hold no longer; asked last, so that nothing can change behind it."""
+    with pytest.raises(PolicyFault, match="SELinux's mode or policy has changed since the connection began"):
+        scene.confine(FakeKernel(stable=0))
+    assert "unchanged" == scene.done[-1]
 
 
 @pytest.mark.parametrize("context", ["", "kernel"])

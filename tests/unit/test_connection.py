@@ -30,7 +30,7 @@ from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, w
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 PUBLIC, DOG, CAT, ADMIN = (Context.parse(f"selsock_{name}_t:s0") for name in ("public", "dog", "cat", "admin"))
 TARGET = "system_u:system_r:selsock_public_t:s0"
-BASIC = {user: base64.b64encode(f"{user}:secret".encode()).decode() for user in ("dog", "cat", "hare", "mouse")}
+BASIC = {user: base64.b64encode(f"{user}:secret".encode()).decode() for user in ("dog", "cat", "hare", "mouse", "mole")}
 
 
 class World:
@@ -45,7 +45,7 @@ class World:
             (folder / name / "b.txt").write_text(f"{name}'s b")
             (folder / name / "staff" / "s.txt").write_text(f"{name}'s staff")
         users = folder / "htpasswd"
-        users.write_text(f"dog:{SECRET}\ncat:{SECRET}\nmouse:{SECRET}\nhare:*\n")
+        users.write_text(f"dog:{SECRET}\ncat:{SECRET}\nmouse:{SECRET}\nhare:plain\nmole:!{SECRET}\n")
         auth = Basic(Realm.parse("kennel"), AbsolutePath.parse(str(users)))
         self.vhosts = [
             self.vhost("dog", ["dog.example", "www.dog.example"], auth),
@@ -128,11 +128,15 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
         assert errors.EXIT_SERVED == instance.wait()
         assert [
             ("mode",),
+            ("watch",),
+            ("mode",),
+            ("getcon",),
             ("knows", "system_u:object_r:selsock_generation_g1:s0"),
             ("getcon",),
             ("is_permissive", TARGET),
             ("setcon", TARGET),
             ("getcon",),
+            ("unchanged",),
         ] == instance.calls
     decision, outcome = world.journal.records()
     assert {
@@ -156,7 +160,31 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
         "SELSOCK_TARGET": "/a.txt",
         "SELSOCK_STATUS": "200",
         "SELSOCK_CONTENT_BYTES": "7",
+        "SELSOCK_REASON": "",
     } == outcome
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "reason"),
+    [
+        ("/none", "404", "No such file or directory"),
+        ("/.git", "404", "a dot-file"),
+        ("/fifo", "404", "not a regular file"),
+        ("/staff", "301", ""),
+    ],
+)
+def test_outcome_says_why_it_is_not_the_file(world: World, target: str, status: str, reason: str) -> None:
+    """For the journal, in a field and behind the message; the visitor learns the status alone."""
+    os.mkfifo(world.folder / "dog" / "fifo")
+    if target == "/staff":
+        world.vhosts = [Vhost(world.vhosts[0].names, world.vhosts[0].root, None, (Location((), (), PUBLIC),))]
+        world.recompile()
+    answer, _ = alone(world, request(target, rest=CLOSE))
+    outcome = world.journal.records()[-1]
+    wanted = (f"dog.example GET {target}: {status} {reason}".strip(), status, "0", reason)
+    fields = ("MESSAGE", "SELSOCK_STATUS", "SELSOCK_CONTENT_BYTES", "SELSOCK_REASON")
+    assert wanted == tuple(outcome[name] for name in fields)
+    assert not reason or reason.encode() not in answer
 
 
 @pytest.mark.parametrize(
@@ -269,6 +297,11 @@ def test_wrong_password_is_401_even_where_anonymous_visitors_may(world: World) -
     assert (401, "wrong password or unknown user dog") == refused(world, data)
 
 
+def test_locked_account_is_401(world: World) -> None:
+    """The administrator meant it; nothing of the machine is to be mended."""
+    assert (401, "wrong password or unknown user mole") == refused(world, request(user="mole"))
+
+
 def test_malformed_head_is_refused_by_the_head(world: World) -> None:
     """Its reasons are in tests/wire; here it goes the whole way."""
     wanted = (400, "HTTP/1.1 without Host (RFC 9112 §3.2)")
@@ -336,15 +369,6 @@ def test_connection_is_kept_for_the_same_credentials(world: World) -> None:
         assert b"dog's b" == content_of(instance.receive_one())
 
 
-def test_connection_is_kept_between_identities_of_one_context(world: World) -> None:
-    """mouse may do what anybody may: the context is what separates, and it is the same."""
-    with world.visit() as instance:
-        instance.send(request(user="mouse"))
-        assert 200 == status_of(instance.receive_one())
-        instance.send(request("/b.txt"))
-        assert b"dog's b" == content_of(instance.receive_one())
-
-
 SIGNED_OUT, SIGNED_IN = "", "dog"
 
 
@@ -357,6 +381,7 @@ SIGNED_OUT, SIGNED_IN = "", "dog"
         pytest.param(request(), request(user="dog"), id="signing in"),
         pytest.param(request(), request(user="mouse"), id="signing in, for the same context"),
         pytest.param(request(user="dog"), request(), id="signing out"),
+        pytest.param(request(user="mouse"), request("/b.txt"), id="signing out, for the same context"),
         pytest.param(request(user="dog"), request(user="mouse"), id="other user"),
         pytest.param(request(user="dog"), request(user="cat"), id="other user without a rule"),
         pytest.param(request(), request("/staff/s.txt"), id="401"),
@@ -373,6 +398,18 @@ def test_request_that_belongs_elsewhere_closes_without_a_byte(world: World, firs
         assert (b"", errors.EXIT_SERVED) == (instance.receive(), instance.wait())
         assert 1 == [call[0] for call in instance.calls].count("setcon")
     assert ["decision", "outcome"] == world.journal.events()
+
+
+def test_change_of_mode_or_policy_ends_a_kept_connection_without_a_byte(world: World) -> None:
+    """setenforce 0, or another policy: what was asked above the line is asked again, on a new connection."""
+    world.kernel = FakeKernel(stable=2)
+    with world.visit() as instance:
+        for _ in range(2):
+            instance.send(request())
+            assert 200 == status_of(instance.receive_one())
+        instance.send(request("/b.txt"))
+        assert (b"", errors.EXIT_SERVED) == (instance.receive(), instance.wait())
+    assert ["decision", "outcome", "outcome"] == world.journal.events()
 
 
 def test_wrong_password_on_a_kept_connection_closes_without_a_byte(world: World) -> None:
@@ -527,6 +564,14 @@ def test_selinux_that_does_not_enforce(world: World, mode: str) -> None:
     assert wanted == failed(world)
 
 
+def test_process_outside_its_own_domain(world: World) -> None:
+    """The program lost its label, and init started it in a domain of another module."""
+    world.kernel.context = "system_u:system_r:initrc_t:s0"
+    wanted = "running as system_u:system_r:initrc_t:s0, not selsock_t: restorecon the program, and restart the socket"
+    assert (503, errors.EXIT_POLICY, wanted) == failed(world)
+    assert ["fault"] == world.journal.events()
+
+
 def test_policy_of_another_generation(world: World) -> None:
     """The table was replaced, the policy not."""
     world.recompile(generation="g2")
@@ -540,6 +585,13 @@ def test_permissive_domain(world: World) -> None:
     wanted = (503, errors.EXIT_POLICY, f"the domain of {TARGET} is permissive: it would confine nothing")
     assert wanted == failed(world)
     assert ["decision", "fault"] == world.journal.events()
+
+
+def test_change_of_mode_or_policy_before_the_line(world: World) -> None:
+    """While the password was checked, say: exit 21, and nothing is served."""
+    world.kernel = FakeKernel(stable=0)
+    wanted = "SELinux's mode or policy has changed since the connection began"
+    assert (503, errors.EXIT_POLICY, wanted) == failed(world)
 
 
 def test_refused_setcon(world: World) -> None:

@@ -87,6 +87,35 @@ def test_parsing_is_idempotent_for_any_spelling(ranges: list[list[int]]) -> None
     assert level.categories() == {number for low, high in ranges for number in range(low, high + 1)}
 
 
+@pytest.mark.parametrize(
+    ("level", "other", "dominates"),
+    [
+        ("s0", "s0", True),
+        ("s0:c1", "s0", True),
+        ("s0", "s0:c1", False),
+        ("s0:c1,c2", "s0:c1", True),
+        ("s0:c1", "s0:c1,c2", False),
+        ("s0:c1", "s0:c2", False),
+        ("s0:c0.c1023", "s0:c5,c7.c9", True),
+        ("s1", "s0", True),
+        ("s0", "s1", False),
+        ("s1", "s0:c1", False),
+        ("s0:c1", "s1", False),
+        ("s10", "s9", True),
+        ("s9", "s10", False),
+    ],
+)
+def test_level_dominates_another(level: str, other: str, dominates: bool) -> None:
+    """``dom`` of the kernel: the sensitivity as a number, the categories as a set."""
+    assert Level.parse(level).dominates(Level.parse(other)) is dominates
+
+
+@given(categories, categories)
+def test_dominance_is_inclusion_of_categories(one: set[int], two: set[int]) -> None:
+    assert Level.of("s0", one).dominates(Level.of("s0", two)) is (one >= two)
+    assert Level.of("s0", one | two).dominates(Level.of("s0", one))
+
+
 @given(categories)
 def test_runs_cover_their_numbers_and_are_apart(given_set: set[int]) -> None:
     found = runs(sorted(given_set))

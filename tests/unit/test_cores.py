@@ -122,10 +122,10 @@ def test_crypt_core_falls_back_to_crypt_r(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_crypt_core_missing_altogether_is_an_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then nothing answers for passwords; test_htpasswd shows what becomes of that."""
+    """Then nothing answers for passwords; the error says what to install, here and in selsock-generate."""
     monkeypatch.setitem(sys.modules, "_crypt", None)
     monkeypatch.setitem(sys.modules, "_crypt_r", None)
-    with pytest.raises(ImportError):
+    with pytest.raises(ImportError, match="^Python has no crypt: install python3-crypt-r$"):
         cores.crypt_core()
 
 

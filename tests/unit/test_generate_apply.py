@@ -3,6 +3,7 @@
 
 import importlib.util
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,14 @@ class FakeSelinux(Selinux):
     def __init__(self, known: set[str], enabled: bool = True, labels: dict[str, str] | None = None) -> None:
         self.known = known
         self.is_enabled = enabled
+        self.is_enforcing = True
         self.labels = labels or {}
 
     def enabled(self) -> bool:
         return self.is_enabled
+
+    def enforcing(self) -> bool:
+        return self.is_enforcing
 
     def knows(self, context: str) -> bool:
         return context in self.known
@@ -43,6 +48,7 @@ class Machine:
         self.root = path / "root"
         self.content = path / "content"
         self.content.mkdir()
+        self.extra = ""
         self.done: list[str] = []
         self.said: list[str] = []
         self.fails: dict[str, str] = {}
@@ -63,19 +69,21 @@ class Machine:
         """Instead of a program of the system."""
         self.step(" ".join(Path(word).name if word.startswith("/") else word for word in command))
 
-    def prepared(self, mode: str = "required") -> tuple[Configuration, Plan]:
+    def prepared(self, mode: str = "required", auth: bool = True) -> tuple[Configuration, Plan]:
         """A configuration whose root is on this machine, and its plan."""
         text = f"selinux: {mode}\ndomains: {{public: {{}}}}\ndefault_context: public:auto\nvhosts:\n"
         text += f"  a.example:\n    root: {self.content}\n"
-        text += "    auth: {basic: {realm: x, file: /etc/selsock/users}}\n"
+        if auth:
+            text += "    auth: {basic: {realm: x, file: /etc/selsock/users.htpasswd}}\n"
+        text += self.extra
         ledger = Ledger()
         # /tmp is no place for a root; for this test it has to be.
         configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", ledger)
         return configuration, plan(configuration, ledger, "/etc/selsock/vhost.yaml.ranges")
 
-    def apply(self, mode: str = "required") -> Plan:
+    def apply(self, mode: str = "required", auth: bool = True) -> Plan:
         """Apply it."""
-        configuration, its = self.prepared(mode)
+        configuration, its = self.prepared(mode, auth)
         apply(configuration, its, self.selinux, self.said.append, self.root)
         return its
 
@@ -94,10 +102,9 @@ def test_policy_then_labels_then_table(machine: Machine) -> None:
         "systemd-tmpfiles --create selsock.conf (without table)",
         "semodule -X 400 -i selsock_tenants.cil (without table)",
         f"label {machine.content} (without table)",
-        "label /etc/selsock/users (without table)",
+        "label /etc/selsock/users.htpasswd (without table)",
     ]
     assert (machine.root / TABLE).exists()
-    assert machine.said[-1] == "next: systemctl enable --now selsock.socket"
 
 
 def test_a_policy_that_is_loaded_is_not_loaded_again(machine: Machine) -> None:
@@ -140,21 +147,114 @@ def test_a_failure_after_a_second_policy_loads_the_first_again(machine: Machine)
     assert machine.done[-1] == "semodule -X 400 -i selsock_tenants.cil (with table)"
 
 
+def test_an_interruption_after_the_policy_takes_it_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control-C: a policy without its table serves nobody."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "relabel_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        machine.apply()
+    assert machine.done[-1] == "semodule -X 400 -r selsock_tenants (without table)"
+
+
+def test_a_tree_that_can_not_be_labelled_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One customer's tree is no reason to leave the others without their table."""
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(module, "relabel_tree", broken)
+    machine.apply()
+    warning = (
+        f"warning: {machine.content} could not be labelled (Input/output error); what lacks its label is not served"
+    )
+    assert warning in machine.said
+    assert (machine.root / TABLE).exists()
+
+
 def test_a_missing_password_file_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(path: str, context: str, outcome: object) -> None:
         raise FileNotFoundError(2, "No such file or directory", path)
 
     monkeypatch.setattr(module, "relabel_file", missing)
     machine.apply()
-    assert "warning: /etc/selsock/users does not exist yet; run restorecon on it when it does" in machine.said
+    assert "warning: /etc/selsock/users.htpasswd does not exist yet; run restorecon on it when it does" in machine.said
 
 
 def test_a_missing_root_stops_before_anything_is_done(machine: Machine) -> None:
     machine.content.rmdir()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(MachineFault, match=f"^root {machine.content} is missing: create it$"):
         machine.apply()
     assert machine.done == []
     assert not machine.root.exists()
+
+
+def test_a_machine_without_crypt_stops_before_anything_is_done(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each visitor who signs in would get a 503."""
+    for name in ("_crypt", "_crypt_r"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MachineFault, match="^Python has no crypt: install python3-crypt-r$"):
+        machine.apply()
+    assert machine.done == []
+    assert not machine.root.exists()
+
+
+def test_a_machine_without_crypt_and_without_passwords_is_fine(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_crypt", "_crypt_r"):
+        monkeypatch.setitem(sys.modules, name, None)
+    machine.apply(auth=False)
+    assert (machine.root / TABLE).exists()
+
+
+def test_a_machine_without_a_journal_module_has_all_else_done(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "systemd", None)
+    with pytest.raises(MachineFault) as caught:
+        machine.apply()
+    assert str(caught.value).startswith("all is done but for the record in the journal (")
+    assert str(caught.value).endswith("): install python3-systemd")
+    assert (machine.root / TABLE).exists()
+    assert any(step.startswith("label") for step in machine.done)
+    assert f"wrote {machine.root / TABLE}" in machine.said
+
+
+def test_the_record_names_the_generation(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the decisions of the handler, which name none."""
+    sent: list[tuple[str, dict[str, str]]] = []
+    journal = types.ModuleType("systemd.journal")
+    vars(journal)["send"] = lambda message, **fields: sent.append((message, fields))
+    package = types.ModuleType("systemd")
+    vars(package)["journal"] = journal
+    monkeypatch.setitem(sys.modules, "systemd", package)
+    its = machine.apply()
+    ((message, fields),) = sent
+    assert message == f"selsock-generate: generation {its.generation} is in force"
+    assert (fields["SELSOCK_EVENT"], fields["SELSOCK_GENERATION"]) == ("apply", its.generation)
+
+
+RESTART = "next, if it is not so yet: systemctl enable selsock.socket; systemctl restart selsock.socket"
+NOW = "next, if it is not so yet: systemctl enable --now selsock.socket"
+
+
+def test_the_next_step_restarts_the_socket_only_when_it_changed(machine: Machine) -> None:
+    """A restart closes the port for a moment; without one, a socket that runs would go on listening as before."""
+    machine.apply()
+    assert machine.said[-1] == RESTART
+    machine.apply()
+    assert machine.said[-1] == NOW
+    machine.extra = "listen: [81]\n"
+    machine.apply()
+    assert machine.said[-1] == RESTART
+    machine.extra += "limits: {requests: 7}\n"
+    machine.apply()
+    assert (machine.said[-2], machine.said[-1]) == (f"wrote {machine.root / TABLE}", NOW)
 
 
 def test_another_module_that_claims_a_root_is_told(machine: Machine) -> None:
@@ -178,6 +278,35 @@ def test_optional_selinux_that_is_disabled(machine: Machine) -> None:
     assert not [step for step in machine.done if step.startswith(("semodule", "label"))]
     assert (machine.root / TABLE).exists()
     assert machine.said[0] == "SELinux is disabled: neither policy nor labels were installed"
+
+
+def test_permissive_selinux_is_a_warning(machine: Machine) -> None:
+    """All is installed, so that it works from the moment on that SELinux enforces."""
+    machine.selinux.is_enforcing = False
+    machine.apply()
+    assert machine.said[0] == "warning: SELinux is permissive: until it enforces, every request is answered with 503"
+    assert any(step.startswith("semodule") for step in machine.done)
+    assert (machine.root / TABLE).exists()
+
+
+def test_permissive_selinux_that_is_optional_is_another_warning(machine: Machine) -> None:
+    """The handler then serves, as kernel.check says."""
+    machine.selinux.is_enforcing = False
+    machine.apply("optional")
+    assert machine.said[0] == "warning: SELinux is permissive: until it enforces, every request is served unconfined"
+
+
+def test_enforcing_selinux_is_no_warning(machine: Machine) -> None:
+    machine.apply()
+    assert not [line for line in machine.said if "permissive" in line]
+
+
+@pytest.mark.parametrize(("answer", "enforcing"), [(1, True), (0, False), (-1, False)])
+def test_enforcing_is_one_alone(monkeypatch: pytest.MonkeyPatch, answer: int, enforcing: bool) -> None:
+    """security_getenforce(3): -1 is an error."""
+    core = types.SimpleNamespace(security_getenforce=lambda: answer)
+    monkeypatch.setattr(module, "selinux_core", lambda: core)
+    assert Selinux().enforcing() is enforcing
 
 
 def test_a_base_module_that_is_missing(machine: Machine) -> None:

@@ -133,9 +133,9 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
 
 
 def test_limits_split_between_handler_and_systemd() -> None:
-    found = configured("limits: {requests: 7, connections: 9, memory: 1G}\n" + D + "default_context: public:s0\n" + V)
+    found = configured("limits: {requests: 7, connections: 20, memory: 1G}\n" + D + "default_context: public:s0\n" + V)
     assert (found.limits.requests, found.limits.head_bytes) == (7, 16384)
-    assert (found.system.connections, found.system.tasks, found.system.memory) == (9, 16, "1G")
+    assert (found.system.connections, found.system.tasks, found.system.memory) == (20, 16, "1G")
     assert found.system.memory.times(9) == "9G"
 
 

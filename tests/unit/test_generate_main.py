@@ -25,6 +25,7 @@ FILES = (
     "etc/sysusers.d/selsock.conf",
     "etc/tmpfiles.d/selsock.conf",
     "var/lib/selsock/file_contexts",
+    "var/lib/selsock/ranges",
     "var/lib/selsock/selsock_tenants.cil",
     "var/lib/selsock/table.cdb",
 )
@@ -133,7 +134,7 @@ def test_warnings(source: Path, capsys: Captured) -> None:
     assert capsys.readouterr().err.splitlines() == [
         "warning: selinux: optional serves without confinement where SELinux does not enforce",
         (
-            "hint: port 8081 is not one of a web server; if it can not be bound: "
+            "hint: port 8081 is not one of a web server; if it can not be bound, no port is: "
             "semanage port -a -t http_port_t -p tcp 8081"
         ),
     ]

@@ -221,7 +221,19 @@ REFUSED = {
     ),
     "limit small head": (
         "limits: {head_bytes: 100}\n" + A + V,
-        "1:22: limits.head_bytes: expected a number from 512 to 2147483647, not '100'",
+        "1:22: limits.head_bytes: expected a number from 512 to 1048576, not '100'",
+    ),
+    "limit large head": (
+        "limits: {head_bytes: 1048577}\n" + A + V,
+        "1:22: limits.head_bytes: expected a number from 512 to 1048576, not '1048577'",
+    ),
+    "limit large request line": (
+        "limits: {request_line_bytes: 65537, head_bytes: 1048576}\n" + A + V,
+        "1:30: limits.request_line_bytes: expected a number from 64 to 65536, not '65537'",
+    ),
+    "limit long connection": (
+        "limits: {connection_seconds: 86401}\n" + A + V,
+        "1:30: limits.connection_seconds: expected a number from 1 to 86400, not '86401'",
     ),
     "limit contradiction": (
         "limits: {request_line_bytes: 20000}\n" + A + V,
@@ -339,7 +351,7 @@ REFUSED = {
     ),
     "context colon": (
         A + V + '    contexts: [{any: true, context: "staff:"}]\n',
-        "6:37: vhosts.a.example.contexts[0].context: expected a level such as s0 or s0:c1,c5, not ''",
+        "6:37: vhosts.a.example.contexts[0].context: expected auto or a level such as s0 or s0:c1,c5, not ''",
     ),
     "context empty mapping": (
         A + V + "    contexts: [{any: true, context: {}}]\n",
@@ -362,7 +374,7 @@ REFUSED = {
     ),
     "range star": (
         A + V + "    range: '*'\n",
-        "6:12: vhosts.a.example.range: expected a level such as s0 or s0:c1,c5, not '*'",
+        "6:12: vhosts.a.example.range: expected auto or a level such as s0 or s0:c1,c5, not '*'",
     ),
     "range sensitivity": (
         A + V + "    range: s16\n",
@@ -566,6 +578,27 @@ REFUSED = {
             "system's, not '/var/lib'"
         ),
     ),
+    "root home": (
+        A + "vhosts:\n  a.example: {root: /home/alice/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/home/alice/www'"
+        ),
+    ),
+    "root media": (
+        A + "vhosts:\n  a.example: {root: /media/disk}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/media/disk'"
+        ),
+    ),
+    "root mnt": (
+        A + "vhosts:\n  a.example: {root: /mnt/www}\n",
+        (
+            "4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, outside the "
+            "system's, not '/mnt/www'"
+        ),
+    ),
     "aliases scalar": (
         A + V + "    aliases: b.example\n",
         "6:14: vhosts.a.example.aliases: expected a list, not 'b.example'",
@@ -644,7 +677,7 @@ REFUSED = {
     "auth file shadow": (
         A + V + "    auth: {basic: {realm: x, file: /etc/shadow}}\n",
         (
-            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
             "such as /etc/selsock/users.htpasswd, not '/etc/shadow'"
         ),
     ),
@@ -658,15 +691,64 @@ REFUSED = {
     "auth file usr": (
         A + V + "    auth: {basic: {realm: x, file: /usr/share/x/y}}\n",
         (
-            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
             "such as /etc/selsock/users.htpasswd, not '/usr/share/x/y'"
         ),
     ),
     "auth file in root": (
         A + V + "    auth: {basic: {realm: x, file: /srv/a/.htpasswd}}\n",
         (
-            "6:36: vhosts.a.example.auth.basic.file: expected a file in a directory of /etc or /var/lib, "
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
             "such as /etc/selsock/users.htpasswd, not '/srv/a/.htpasswd'"
+        ),
+    ),
+    "auth file other name": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/selsock/users}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/etc/selsock/users'"
+        ),
+    ),
+    "auth file other ending": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/selsock/users.htpasswd.old}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/etc/selsock/users.htpasswd.old'"
+        ),
+    ),
+    "auth file configuration": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/selsock/vhost.yaml}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/etc/selsock/vhost.yaml'"
+        ),
+    ),
+    "auth file top of etc": (
+        A + V + "    auth: {basic: {realm: x, file: /etc/htpasswd}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/etc/htpasswd'"
+        ),
+    ),
+    "auth file top of var lib": (
+        A + V + "    auth: {basic: {realm: x, file: /var/lib/htpasswd}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/var/lib/htpasswd'"
+        ),
+    ),
+    "auth file of the system": (
+        A + V + "    auth: {basic: {realm: x, file: /var/lib/dpkg/x.htpasswd}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/var/lib/dpkg/x.htpasswd'"
+        ),
+    ),
+    "auth file home": (
+        A + V + "    auth: {basic: {realm: x, file: /home/alice/htpasswd}}\n",
+        (
+            "6:36: vhosts.a.example.auth.basic.file: expected a file …htpasswd in a directory of /etc or /var/lib, "
+            "such as /etc/selsock/users.htpasswd, not '/home/alice/htpasswd'"
         ),
     ),
     "auth file in other root": (
@@ -682,11 +764,37 @@ REFUSED = {
         "    contexts: [{any: true}]\n"
         "  b.example:\n"
         "    root: /srv/b\n"
-        "    content: {/: public:s0}\n"
+        '    content: {/: "public:s0"}\n'
         '    contexts: [{any: true, context: "public:s0:c1,c0"}]\n',
         (
-            "11:37: vhosts.b.example.contexts[0].context: expected another level than s0:c0,c1, which is the "
-            "auto range of a.example, not the same"
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
+    "pair of another among more": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0"}\n'
+        '    contexts: [{any: true, context: "public:s0:c0.c1023"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0.c1023"
+        ),
+    ),
+    "pair of another at a higher sensitivity": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0"}\n'
+        '    contexts: [{any: true, context: "public:s1:c0,c1"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s1:c0,c1"
         ),
     ),
     "content pair of another": (
@@ -698,8 +806,8 @@ REFUSED = {
         '    content: {/: "public:s0:c0,c1"}\n'
         '    contexts: [{any: true, context: "staff:s0"}]\n',
         (
-            "10:18: vhosts.b.example.content./: expected another level than s0:c0,c1, which is the auto range of "
-            "a.example, not the same"
+            "10:18: vhosts.b.example.content./: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
         ),
     ),
 }
@@ -725,6 +833,26 @@ def test_the_frame_of_the_cases_is_itself_good() -> None:
     """Otherwise a case could be refused for the frame's mistake."""
     assert refusal(A + V) == ""
     assert refusal(D + V + "    contexts: [{any: true, context: public:s0}]\n    content: {/: public:s0}\n") == ""
+
+
+@pytest.mark.parametrize(
+    "limit", ["head_bytes: 1048576", "head_bytes: 65536, request_line_bytes: 65536", "connection_seconds: 86400"]
+)
+def test_the_greatest_value_of_a_limit_is_allowed(limit: str) -> None:
+    assert refusal(f"limits: {{{limit}}}\n" + A + V) == ""
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/selsock/users.htpasswd", "/etc/selsock/htpasswd", "/etc/apache2/.htpasswd", "/var/lib/x/a-htpasswd"]
+)
+def test_password_files_that_are_allowed(path: str) -> None:
+    """By the end of its name, as policy and administrators know them."""
+    assert refusal(A + V + f"    auth: {{basic: {{realm: x, file: {path}}}}}\n") == ""
+
+
+@pytest.mark.parametrize("root", ["/srv/home", "/homes/a", "/srv/media/a", "/var/www/mnt"])
+def test_roots_that_only_look_like_the_systems(root: str) -> None:
+    assert refusal(A + f"vhosts:\n  a.example: {{root: {root}}}\n") == ""
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x01", "\x7f", "\x85", "\u2028", "\ufeff", "\U0001f600"])

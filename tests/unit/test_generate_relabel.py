@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from selsock.generate import relabel
+from selsock.generate.faults import MachineFault
 from selsock.generate.relabel import Outcome, check_roots, relabel_file, relabel_tree
 
 LABELS = {"": "public", "/staff": "staff", "/staff/open": "public"}
@@ -103,6 +104,21 @@ def test_a_file_with_a_second_link_is_reported_and_left(tree: Path, given: dict[
     assert given[(tree / "innocent.html").stat().st_ino] == "public"
 
 
+def test_a_link_that_was_unlinked_again_is_reported_and_left(tree: Path, given: dict[int, str], tmp_path: Path) -> None:
+    """Somebody's race: a link to another's file, opened here, unlinked before the links are counted.  The count is 1."""
+    secret = tmp_path / "shadow"
+    secret.write_text("")
+    os.link(secret, tree / "innocent.html")
+    outcome = Outcome()
+    with relabel.opened(str(tree / "innocent.html"), os.O_PATH) as descriptor:
+        (tree / "innocent.html").unlink()
+        assert os.fstat(descriptor).st_nlink == 1
+        walk = relabel.Walk(str(tree), LABELS, relabel.mount_of(descriptor), outcome)
+        walk.visit(descriptor, "/innocent.html", "public")
+    assert given == {}
+    assert outcome.skipped == [f"{tree}/innocent.html: was taken away while it was looked at"]
+
+
 def test_what_is_neither_file_nor_directory_is_reported_and_left(tree: Path, given: dict[int, str]) -> None:
     os.mkfifo(tree / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -113,13 +129,13 @@ def test_what_is_neither_file_nor_directory_is_reported_and_left(tree: Path, giv
 
 
 def test_another_file_system_is_reported_and_left(tree: Path, given: dict[int, str]) -> None:
-    """As root this could be mounted; here the root merely claims to be on another device."""
+    """As root this could be mounted, a bind mount included; here the walk merely claims to be on another mount."""
     outcome = Outcome()
     descriptor = os.open(tree, os.O_PATH)
-    relabel.Walk(str(tree), LABELS, -1, outcome).visit(descriptor, "", "public")
+    relabel.Walk(str(tree), LABELS, "mnt_id:\t-1\n", outcome).visit(descriptor, "", "public")
     os.close(descriptor)
     assert given == {}
-    assert outcome.skipped == [f"{tree}: another file system is mounted here"]
+    assert outcome.skipped == [f"{tree}: something else is mounted here"]
 
 
 def test_a_name_cannot_forge_a_line_of_the_report(tree: Path, given: dict[int, str]) -> None:
@@ -155,15 +171,29 @@ def test_a_root_that_is_reached_through_a_link_is_refused(tree: Path, tmp_path: 
     moved = tmp_path / "elsewhere"
     (tmp_path / part).rename(moved)
     (tmp_path / part).symlink_to(moved)
-    with pytest.raises(NotADirectoryError) as caught:
+    with pytest.raises(MachineFault) as caught:
         check_roots([str(tmp_path / "root/staff")])
-    assert caught.value.filename == str(tmp_path / "root/staff")
+    assert str(caught.value) == f"root {tmp_path}/root/staff is no directory, or behind a link"
+
+
+@pytest.mark.parametrize("root", ["file", "file/below"])
+def test_a_root_that_is_a_file_is_refused(tmp_path: Path, root: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineFault) as caught:
+        check_roots([str(tmp_path / root)])
+    assert str(caught.value) == f"root {tmp_path}/{root} is no directory, or behind a link"
 
 
 def test_a_root_that_is_not_there_is_refused_by_its_whole_path(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError) as caught:
+    with pytest.raises(MachineFault) as caught:
         check_roots([str(tmp_path), str(tmp_path / "a/b/c")])
-    assert caught.value.filename == str(tmp_path / "a/b/c")
+    assert str(caught.value) == f"root {tmp_path}/a/b/c is missing: create it"
+
+
+def test_roots_that_are_there_are_left_in_peace(tree: Path, given: dict[int, str]) -> None:
+    before = os.listdir("/proc/self/fd")
+    check_roots([str(tree), str(tree / "staff")])
+    assert (before, {}) == (os.listdir("/proc/self/fd"), given)
 
 
 def test_a_password_file_gets_its_label(tmp_path: Path, given: dict[int, str]) -> None:

@@ -106,6 +106,7 @@ def test_permissions() -> None:
         ("etc/sysusers.d/selsock.conf", 0o644, ""),
         ("etc/tmpfiles.d/selsock.conf", 0o644, ""),
         ("var/lib/selsock/file_contexts", 0o644, ""),
+        ("var/lib/selsock/ranges", 0o644, ""),
         ("var/lib/selsock/selsock_tenants.cil", 0o600, ""),
         ("var/lib/selsock/table.cdb", 0o640, "selsock"),
     }

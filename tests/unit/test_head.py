@@ -291,6 +291,17 @@ def test_pipelined_credentials_do_not_stay_in_the_buffer() -> None:
     assert b"ZG9n" not in buffer.data
 
 
+@pytest.mark.parametrize("announced", ["Content-Length: 40", "Content-Length: 0", "Transfer-Encoding: chunked", "X: a"])
+@pytest.mark.parametrize("rest", [b"password=5ecret", b"GET / HTTP/1.1\r\nAuthorization: Basic 5ecret\r\n\r\n"])
+def test_nothing_behind_the_head_stays_in_the_buffer(announced: str, rest: bytes) -> None:
+    """Whether content was announced or not: nobody reads it, and a form may hold a password.  The head stays."""
+    data = f"POST / HTTP/1.1\r\nHost: dog.example\r\nAuthorization: Basic ZG9nOmE=\r\n{announced}\r\n\r\n".encode()
+    head, buffer = read(data + rest)
+    assert b"Basic ZG9nOmE=" == buffer.data[slice(*head.credentials)]
+    assert (data, b"") == (bytes(buffer.data[: len(data)]), bytes(buffer.data[len(data) :]).strip(b"\0"))
+    assert head.close
+
+
 def test_next_head_does_not_see_the_last_one() -> None:
     """The buffer is wiped before it is read into again."""
     limits = Limits()

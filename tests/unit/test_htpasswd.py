@@ -203,11 +203,9 @@ def fault(path: str, user: bytes = b"dog") -> str:
     "stored",
     [
         "",
-        "*",
-        "*0",
-        "!",
         "secret",
         "x",
+        "x!",
         "$1$salt$hash",
         "$y$j9T$a$b",
         "$argon2id$v=19$a",
@@ -220,6 +218,24 @@ def test_hash_of_another_format_is_the_administrators_error(tmp_path: Path, stor
     """Never a "no", which would hide it, and never a plain comparison."""
     unknown = "a hash of a format other than $2y$, $5$, $6$, $apr1$ and {SHA}"
     assert unknown == fault(write(tmp_path, f"dog:{stored}\n"))
+
+
+@pytest.mark.parametrize("mark", ["*", "*0", "!", "!!", "!*", "*LK*"])
+def test_locked_account_never_matches(tmp_path: Path, mark: str) -> None:
+    """shadow(5): the peer is refused as with a wrong password; what stands behind the mark is no hash any more."""
+    hashes = [SECRET, crypt_core().crypt("secret", "$6$saltsalt$"), ""]
+    for stored in hashes:
+        path = write(tmp_path, f"dog:{mark}{stored}\n")
+        for password in ("secret", "", mark, mark + stored, stored):
+            assert not verify(path, b"dog", password.encode()), (stored, password)
+    for stored in hashes[:2]:
+        assert verify(write(tmp_path, f"dog:{stored}\n"), b"dog", b"secret"), "unlocked again"
+
+
+def test_locked_account_asks_nothing_of_crypt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor can it fail for want of it."""
+    monkeypatch.setattr("selsock.handler.htpasswd.crypt_core", None)
+    assert not verify(write(tmp_path, "dog:!$6$a$b\n"), b"dog", b"secret")
 
 
 def test_hash_that_is_not_ascii_is_the_administrators_error(tmp_path: Path) -> None:

@@ -45,9 +45,9 @@ def head_with(value: str | None) -> tuple[RequestHead, HeadBuffer]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A password file with the user dog, whose password is "secret", and the user hare, who has no valid hash."""
+    """A password file with the user dog, whose password is "secret", hare, who has no valid hash, and mole, who is locked."""
     path = tmp_path / "htpasswd"
-    path.write_text(f"dog:{SECRET}\nhare:*\nw\u00fcff:{SECRET}\n")
+    path.write_text(f"dog:{SECRET}\nhare:plain\nmole:!{SECRET}\nw\u00fcff:{SECRET}\n")
     return path
 
 
@@ -136,6 +136,13 @@ def test_password_file_that_cannot_answer_is_503(file: Path) -> None:
         with pytest.raises(IdentityFault) as caught:
             ask(basic(user, "secret"), path)
         assert f"{path}: {reason}" == caught.value.reason
+
+
+def test_locked_account_is_401(file: Path) -> None:
+    """With the same reason as for a wrong password: the visitor can not tell them apart."""
+    with pytest.raises(Challenge) as caught:
+        ask(basic("mole", "secret"), file)
+    assert (401, "wrong password or unknown user mole") == (caught.value.status, caught.value.reason)
 
 
 def test_several_identities_in_a_row_leave_neither_child_nor_descriptor(file: Path) -> None:

@@ -4,6 +4,8 @@
 The edge to the kernel itself is what the virtual machine is for (`make vm`); here libselinux's C half is replaced.
 """
 
+from pathlib import Path
+
 import pytest
 
 from selsock import cores
@@ -127,14 +129,132 @@ def test_context_is_read_from_the_kernel_and_not_from_libselinux(monkeypatch: py
     assert ["/proc/thread-self/attr/current"] == opened
 
 
+# ---- the status page
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, page: Path) -> Kernel:
+    """A Kernel that watches ``page``."""
+    monkeypatch.setattr(module, "STATUS", str(page))
+    found = kernel(monkeypatch, Core())
+    found.watch()
+    return found
+
+
+def test_any_change_of_the_status_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sequence, mode or number of loads, each of 32 bits; what lies behind them is no part of it."""
+    page = tmp_path / "status"
+    page.write_bytes(bytes(4096))
+    found = watched(monkeypatch, page)
+    assert found.unchanged()
+    for place in range(module.STATUS_BYTES):
+        page.write_bytes(bytes(place) + b"\1" + bytes(4095 - place))
+        assert not found.unchanged(), place
+    page.write_bytes(bytes(4095) + b"\1")
+    assert found.unchanged()
+
+
+def test_status_page_that_can_no_longer_be_read_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the new policy, the tenant may not."""
+    page = tmp_path / "status"
+    page.write_bytes(bytes(4096))
+    found = watched(monkeypatch, page)
+    cores.posix.close(found.status_file)
+    assert not found.unchanged()
+
+
+def test_nothing_that_is_not_watched_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """selinux: optional, where SELinux is disabled: there is no page at all."""
+    assert kernel(monkeypatch, Core()).unchanged()
+
+
+def test_status_page_that_is_missing_serves_nobody() -> None:
+    """As any answer that the kernel does not give."""
+
+    class Blind(FakeKernel):
+        """A kernel without its status page."""
+
+        def watch(self) -> None:
+            """As where /sys/fs/selinux/status can not be opened."""
+            raise FileNotFoundError(2, "No such file or directory")
+
+    with pytest.raises(PolicyFault, match="SELinux does not tell its mode: No such file or directory"):
+        check(Blind(), "g1", True)
+
+
+def test_mode_is_asked_again_once_it_is_watched() -> None:
+    """What changed between the first question and the watch would go unseen."""
+
+    class Switching(FakeKernel):
+        """A kernel that is set permissive just before it is watched."""
+
+        def watch(self) -> None:
+            """Too late."""
+            self.given_mode = "permissive"
+
+    with pytest.raises(PolicyFault, match="SELinux is permissive"):
+        check(Switching(), "g1", True)
+
+
 # ---- check
+
+ASKED = [("mode",), ("watch",), ("mode",)]
 
 
 def test_enforcing_with_the_policy_of_the_table_is_confined() -> None:
     """The generation is a type of the loaded policy."""
     kernel = FakeKernel(generation="abc")
     assert check(kernel, "abc", True)
-    assert [("mode",), ("knows", "system_u:object_r:selsock_generation_abc:s0")] == kernel.calls
+    assert [*ASKED, ("getcon",), ("knows", "system_u:object_r:selsock_generation_abc:s0")] == kernel.calls
+
+
+@pytest.mark.parametrize("context", ["system_u:system_r:selsock_t:s0", "web_u:web_r:selsock_t:s0-s0:c0.c1023"])
+def test_own_domain_is_told_by_the_type_alone(context: str) -> None:
+    """An administrator may run the unit under another user, role or level."""
+    kernel = FakeKernel()
+    kernel.context = context
+    assert check(kernel, "g1", True)
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    "context",
+    [
+        "system_u:system_r:init_t:s0",
+        "system_u:system_r:initrc_t:s0",
+        "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023",
+        "system_u:system_r:selsock_public_t:s0",
+        "system_u:system_r:selsock_tt:s0",
+        "system_u:selsock_t:init_t:s0",
+        "system_u:system_r:init_t:selsock_t",
+        "selsock_t",
+        "kernel",
+        "",
+    ],
+)
+def test_process_outside_its_own_domain_serves_nobody(context: str, required: bool) -> None:
+    """A program without its label stays in init's domain, where nothing of the policy holds; it says what to do."""
+    kernel = FakeKernel()
+    kernel.context = context
+    with pytest.raises(PolicyFault) as caught:
+        check(kernel, "g1", required)
+    wanted = f"running as {context}, not selsock_t: restorecon the program, and restart the socket"
+    assert (wanted, 503) == (caught.value.reason, caught.value.status)
+    assert [*ASKED, ("getcon",)] == kernel.calls
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_context_that_can_not_be_read_serves_nobody(required: bool) -> None:
+    """Where we are is known, or nothing is served."""
+
+    class Mute(FakeKernel):
+        """A kernel that does not tell where we are."""
+
+        def getcon(self) -> str:
+            """As where /proc/thread-self/attr/current can not be read."""
+            raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(PolicyFault, match="the kernel does not tell our context: Permission denied"):
+        check(Mute(), "g1", required)
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -155,7 +275,10 @@ def test_anything_but_enforcing_serves_nobody_by_default(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["permissive", "disabled"])
 def test_optional_serves_unconfined(mode: str) -> None:
     """False is what makes handle() say so in the journal."""
-    assert not check(FakeKernel(mode=mode), "g1", False)
+    kernel = FakeKernel(mode=mode)
+    kernel.context = "system_u:system_r:initrc_t:s0"
+    assert not check(kernel, "g1", False)
+    assert [("mode",)] == kernel.calls
 
 
 @pytest.mark.parametrize("required", [True, False])

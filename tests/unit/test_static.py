@@ -96,7 +96,7 @@ def test_file_is_sent_with_its_length_and_type(root: Path, target: str, content:
     assert (200, content, kind) == (reply.status, reply.content, reply.fields["content-type"])
     assert str(len(content)) == reply.fields["content-length"]
     assert reply.outcome is not None
-    assert (200, len(content)) == (reply.outcome.status, reply.outcome.content)
+    assert (200, len(content), "") == (reply.outcome.status, reply.outcome.content, reply.outcome.reason)
 
 
 @pytest.mark.parametrize("target", ["/a.txt", "/", "/nothing", "/sub"])
@@ -264,6 +264,33 @@ def test_name_is_utf_8_whatever_the_locale(root: Path) -> None:
     subprocess.run(command, check=True, env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"})
 
 
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/nothing", "No such file or directory"),
+        ("/sub/empty/", "No such file or directory"),
+        ("/a.txt/b", "Not a directory"),
+        ("/.git", "a dot-file"),
+        ("/sub/.env", "a dot-file"),
+        ("/fifo", "not a regular file"),
+        ("/odd/", "not a regular file"),
+        ("/link", "Too many levels of symbolic links"),
+        ("/link/a.txt", "Not a directory"),
+        ("/" + "a" * 300, "File name too long"),
+        ("/sub", ""),
+    ],
+)
+def test_outcome_says_why_and_the_answer_does_not(root: Path, target: str, reason: str) -> None:
+    """What is a link, a dot-file or absent is one and the same 404 to the visitor; the journal tells them apart."""
+    os.mkfifo(root / "fifo")
+    (root / "odd" / "index.html").mkdir(parents=True)
+    (root / "link").symlink_to("sub")
+    reply = ask(root, target)
+    assert reply.outcome is not None
+    assert (reply.status, 0, reason) == (reply.outcome.status, reply.outcome.content, reply.outcome.reason)
+    assert reply.content == (b"404 Not Found\n" if reason else b"301 Moved Permanently\n")
+
+
 @pytest.mark.parametrize("target", ["/closed.txt", "/closed/a.txt", "/closed/"])
 def test_what_the_kernel_denies_is_403(root: Path, target: str) -> None:
     """Here by mode, in the machine by SELinux; in a process that is not root."""
@@ -277,11 +304,30 @@ def test_what_the_kernel_denies_is_403(root: Path, target: str) -> None:
         try:
             if os.getuid() == 0:
                 os.setuid(65534)
-            status = 0 if (ask(root, "/a.txt").status, ask(root, target).status) == (200, 403) else 2
+            denied = ask(root, target)
+            reason = denied.outcome.reason if denied.outcome else ""
+            wanted = (200, 403, "Permission denied")
+            status = 0 if (ask(root, "/a.txt").status, denied.status, reason) == wanted else 2
         finally:
             os._exit(status)
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     (root / "closed").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(1, 403), (13, 403), (2, 404), (20, 404), (36, 404), (40, 404), (5, 500), (23, 500), (24, 500)],
+)
+def test_errors_of_the_machine_are_500(root: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int) -> None:
+    """EIO, ENFILE and EMFILE are no 404, which a cache may keep; the journal has the reason."""
+
+    def refuse(root: str, names: tuple[str, ...]) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(static, "open_beneath", refuse)
+    reply = ask(root, "/a.txt")
+    assert reply.outcome is not None
+    assert (status, os.strerror(number)) == (reply.status, reply.outcome.reason)
 
 
 @pytest.mark.parametrize("target", ["/a.txt", "/", "/sub/", "/nothing", "/sub", "/sub/nothing/x", "/a.txt/x"])

@@ -137,6 +137,8 @@ def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
                 memory = scalar(value).name(Size)
             else:
                 values[name] = scalar(value).number(lowest.get(name, 1), GREATEST.get(name, HIGHEST))
+        if "connections_per_source" not in given.values:
+            values["connections_per_source"] = min(values["connections_per_source"], values["connections"])
         check_limits(given, values)
     system = {name: values[name] for name, _, _ in SYSTEMD_LIMITS}
     return Limits({name: values[name] for name, _, _ in LIMITS}), SystemLimits(memory=memory, **system)

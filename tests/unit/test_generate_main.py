@@ -95,6 +95,31 @@ def test_ledgers_that_contradict_are_refused(source: Path, tmp_path: Path, capsy
     assert "expected each vhost once, not 'a.example' again (it has pair 4)" in capsys.readouterr().err
 
 
+def test_two_sources_of_one_machine_never_share_a_pair(source: Path, tmp_path: Path) -> None:
+    """The machine's own ledger knows what another source was given."""
+    main(["--output", str(tmp_path / "out"), str(source)])
+    other = tmp_path / "other.yaml"
+    other.write_text(SOURCE.replace("a.example", "b.example").replace("/srv/a", "/srv/b"))
+    assert main(["--output", str(tmp_path / "out"), str(other)]) == 0
+    lines = (tmp_path / "out/var/lib/selsock/ranges").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["a.example 0 s0:c0,c1", "b.example 1 s0:c0,c2"]
+
+
+def test_a_ledger_is_not_read_through_a_link(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    """An error shows the line that it is about, and the link may lead to any file."""
+    (tmp_path / "secret").write_text("secret\n")
+    (tmp_path / "vhost.yaml.ranges").symlink_to(tmp_path / "secret")
+    assert main(["--check", str(source)]) == 3
+    assert capsys.readouterr().err == f"selsock-generate: {source}.ranges: Too many levels of symbolic links\n"
+
+
+def test_the_limit_per_source_follows_the_limit_of_all(source: Path, tmp_path: Path) -> None:
+    """Where it is not given, a small number of connections lowers it."""
+    source.write_text(SOURCE + "limits: {connections: 9}\n")
+    assert main(["--output", str(tmp_path / "out"), str(source)]) == 0
+    assert "\nMaxConnectionsPerSource=9\n" in (tmp_path / "out/etc/systemd/system/selsock.socket").read_text()
+
+
 def test_check(source: Path, tmp_path: Path, capsys: Captured) -> None:
     assert main(["--check", str(source)]) == 0
     assert capsys.readouterr().out == f"{source}: good: 1 vhost, 2 domains\n"

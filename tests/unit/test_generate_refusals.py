@@ -171,6 +171,10 @@ REFUSED = {
         "listen: [65536]\n" + A + V,
         "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '65536'",
     ),
+    "listen endless": (
+        f"listen: [{'9' * 5000}]\n" + A + V,
+        f"1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '{'9' * 60}'…",
+    ),
     "listen octal": (
         "listen: [080]\n" + A + V,
         "1:10: listen[0]: expected PORT, ADDRESS:PORT or [IPV6]:PORT, not '080'",

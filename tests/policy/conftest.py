@@ -9,7 +9,7 @@ import pytest
 from tests.machines.evidence import pytest_configure, pytest_runtest_makereport, reporter
 from tests.machines.install import BASE_POLICY, GENERATED_POLICY, build_base_policy, install_selsock, stage
 from tests.machines.trees import overlay, run_in, tree
-from tests.site import files, test_yaml
+from tests.site import files, whole_yaml
 
 __all__ = ["Query", "pytest_configure", "pytest_runtest_makereport", "query"]
 
@@ -22,7 +22,7 @@ def query(pytestconfig: pytest.Config) -> Iterator[Query]:
     with overlay(tree("trixie", reporter(pytestconfig))) as root:
         install_selsock(root)
         build_base_policy(root)
-        stage(root, test_yaml(), files())
+        stage(root, whole_yaml(), files())
         # Debian leaves these checks off; Fedora has them on.
         run_in(root, ["sed", "-i", "s/^expand-check=.*/expand-check=1/", "/etc/selinux/semanage.conf"])
         run_in(root, ["grep", "-qx", "expand-check=1", "/etc/selinux/semanage.conf"])

@@ -28,12 +28,9 @@ def demo_yaml() -> str:
     return (HERE / "demo.yaml").read_text()
 
 
-def test_yaml() -> str:
+def whole_yaml() -> str:
     """The configuration of the VM tests: the demo's with more vhosts."""
     return demo_yaml() + (HERE / "more.yaml").read_text()
-
-
-test_yaml.__test__ = False  # type: ignore[attr-defined]  # a fixture's text, not a test
 
 
 def files() -> Files:

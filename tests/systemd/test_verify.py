@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.install import BASE_POLICY, build_base_policy, install_selsock
+from tests.machines.install import install_selsock
 from tests.machines.trees import overlay, run_in, tree
 from tests.unit.test_golden import CASES, GOLDEN
 
@@ -80,25 +80,3 @@ def test_sysusers_and_tmpfiles_are_understood(suite: str, root: Path) -> None:
         state = run_in(machine, ["stat", "-c", "%U %G %a", "/var/lib/selsock"]).stdout.strip()
     assert user[5:] == ["/", "/usr/sbin/nologin"]
     assert state == "root selsock 750"
-
-
-def test_the_policy_links_and_says_what_was_planned(suite: str, root: Path) -> None:
-    """On the distribution's policy, neverallow rules checked; the types of ``full``'s administrator come from a stub."""
-    if suite != "trixie":
-        pytest.skip("the tree of bookworm has no policy")
-    golden = GOLDEN / "full" / "expected" / "var/lib/selsock"
-    planned = dict(
-        line.rsplit("\t", 1) for line in (golden / "file_contexts").read_text().splitlines() if line[0] == "/"
-    )
-    with overlay(root) as machine:
-        build_base_policy(machine)
-        work = machine / "var/tmp"
-        (work / "stub.cil").write_text("(type legacy_content_t)\n(roletype object_r legacy_content_t)\n")
-        (work / "selsock_tenants.cil").write_bytes((golden / "selsock_tenants.cil").read_bytes())
-        configuration = machine / "etc/selinux/semanage.conf"
-        configuration.write_text(configuration.read_text().replace("expand-check=0", "expand-check=1"))
-        modules = [BASE_POLICY, "/var/tmp/stub.cil", "/var/tmp/selsock_tenants.cil"]
-        run_in(machine, ["semodule", "-n", "-X", "400", *(word for module in modules for word in ("-i", module))])
-        paths = {pattern: pattern.split("(")[0].split("\t")[0].replace("\\", "") for pattern in planned}
-        said = run_in(machine, ["matchpathcon", "-n", *paths.values()]).stdout.splitlines()
-    assert said == list(planned.values())

@@ -197,7 +197,8 @@ def test_two_hundred_connections_leave_nothing(machine: NativeMachine) -> None:
     for turn in range(200):
         assert status(talk(machine, GET.replace(b"1.1", b"1.0"), (80, 8081)[turn % 2])) == 200
     settle(machine)
-    assert machine.run(["sh", "-c", "ls /proc/1/fd | wc -l"]).stdout == before
+    # It opens and closes some now and then; a leak would be of two hundred.
+    assert abs(int(machine.run(["sh", "-c", "ls /proc/1/fd | wc -l"]).stdout) - int(before)) < 10
     assert machine.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
 
 

@@ -142,7 +142,7 @@ def record(plan: Plan) -> None:
 
 def is_early(artifact: Artifact) -> bool:
     """Whether ``artifact`` is written before the policy is loaded: what systemd needs for the rest, and the ledger."""
-    return artifact.path in FIRST or artifact.path.endswith("ranges")
+    return artifact.path in FIRST or artifact.path.endswith(".ranges")
 
 
 def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:

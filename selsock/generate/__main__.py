@@ -85,6 +85,9 @@ def main(argv: list[str] | None = None) -> int:
     except MachineFault as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return MACHINE
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        return MACHINE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)

@@ -66,14 +66,14 @@ class Transaction:
             self.directories.append(path)
 
     def commit(self) -> list[Path]:
-        """Rename everything into place, in the order of staging; return the places.  Raises OSError, all undone."""
+        """Rename everything into place, in the order of staging; return the places.  Raises OSError; whatever is raised, all is undone."""
         done: list[tuple[Path, Path | None]] = []  # (place, what was there before)
         try:
             for temporary, place in self.staged:
                 before = keep(place)
                 done.append((place, before))
                 os.replace(temporary, place)
-        except OSError:
+        except BaseException:  # also when it is interrupted: half of a set is what must not be
             for place, before in reversed(done):
                 put_back(place, before)
             raise

@@ -225,6 +225,17 @@ def test_only_root_can_apply(source: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().err.startswith("selsock-generate: only root can apply a configuration")
 
 
+def test_an_interruption_is_one_line(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """And an exit status of its own kind."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "prepare", interrupt)
+    assert main(["--check", str(source)]) == 3
+    assert capsys.readouterr().err == "selsock-generate: interrupted\n"
+
+
 def test_root_applies(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """And a machine that stands in the way is one line."""
 

@@ -87,7 +87,10 @@ def test_without_commit_nothing_changes(tmp_path: Path) -> None:
     assert state(tmp_path) == before
 
 
-def failing(real: Callable[..., object], step: int) -> Callable[..., object]:
+FULL = OSError(28, "No space left on device")
+
+
+def failing(real: Callable[..., object], step: int, error: BaseException = FULL) -> Callable[..., object]:
     """``real``, which fails at its call number ``step`` and works before and after."""
     calls = 0
 
@@ -95,10 +98,22 @@ def failing(real: Callable[..., object], step: int) -> Callable[..., object]:
         nonlocal calls
         calls += 1
         if calls == step:
-            raise OSError(28, "No space left on device")
+            raise error
         return real(*args, **options)
 
     return call
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_an_interruption_leaves_the_last_good_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ctrl-C between two renames is no excuse for half a set."""
+    written(tmp_path, OLD)
+    good = state(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("selsock.generate.write.os.replace", failing(os.replace, step, KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            written(tmp_path, NEW)
+    assert state(tmp_path) == good
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])

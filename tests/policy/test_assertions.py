@@ -100,7 +100,7 @@ def test_a_tenant_reaches_nothing_above_the_line(query: Query) -> None:
         assert {rule[2:] for rule in rules(query, tenant, "security_t") if rule[2] != "dir"} == {("file", "read")}
         on_selsock = {(tclass, word) for _, _, tclass, word in rules(query, tenant, "selsock_t")}
         connection = {("tcp_socket", word) for word in ("getattr", "getopt", "read", "setopt", "shutdown", "write")}
-        assert on_selsock == connection | {("fd", "use"), ("process", "sigchld")}
+        assert on_selsock == connection | {("fd", "use")}
 
 
 def test_a_tenant_writes_no_file_and_executes_none(query: Query) -> None:

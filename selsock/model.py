@@ -177,17 +177,23 @@ class Vhost:
 
 def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
     """The locations of a vhost's record, each line ``location`` followed by its lines ``rule``.  Raises ValueError."""
-    found: list[Location] = []
+    parts: list[tuple[str, str, list[Rule]]] = []
     for line in lines:
         if line[0] == "location":
             _, path, default = line
-            prefix = tuple(segment for segment in path.split("/") if segment)
-            found.append(Location(prefix, (), Context.parse(default) if default else None))
-        elif line[0] == "rule" and found:
-            last = found.pop()
-            found.append(Location(last.prefix, (*last.rules, Rule.parse(line)), last.default))
+            parts.append((path, default, []))
+        elif line[0] == "rule" and parts:
+            parts[-1][2].append(Rule.parse(line))
         else:
             raise ValueError(f"unexpected line {line[0]!r}")
+    found = [
+        Location(
+            tuple(segment for segment in path.split("/") if segment),
+            tuple(rules),
+            Context.parse(default) if default else None,
+        )
+        for path, default, rules in parts
+    ]
     lengths = [len(location.prefix) for location in found]
     if not found or lengths[-1] or lengths != sorted(lengths, reverse=True):
         raise ValueError("expected locations, longest prefix first, / last")

@@ -35,8 +35,10 @@ START = """set -e
 cd /etc/systemd/system
 sed 's,^ExecStart=.*,ExecStart=/usr/libexec/selsock/floor,' selsock@.service >floor@.service
 sed 's,^ListenStream=.*,ListenStream=8001,' selsock.socket >floor.socket
+sed '/^LogRateLimit/d' floor@.service >unlimited@.service
+sed 's,^ListenStream=.*,ListenStream=8002,' selsock.socket >unlimited.socket
 systemctl daemon-reload
-systemctl start floor.socket
+systemctl start floor.socket unlimited.socket
 """
 CLIENT = """
 import json, socket, sys, time
@@ -60,6 +62,7 @@ REQUEST = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{}\r\n"
 SIGNED_IN = REQUEST.format("Authorization: Basic YWxpY2U6cGFzc3dvcmQ=\r\n")
 ROWS = (
     ("python3 -ISB, a constant", 8001, REQUEST.format("")),
+    ("the same without LogRateLimit*=", 8002, REQUEST.format("")),
     ("selsock, static, anonymous", 80, REQUEST.format("")),
     ("selsock, static, Basic with {SHA}", 80, SIGNED_IN),
 )

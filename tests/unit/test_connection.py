@@ -310,7 +310,8 @@ def test_malformed_head_is_refused_by_the_head(world: World) -> None:
 
 def test_host_in_the_journal_can_not_forge_a_record(world: World) -> None:
     """What a peer puts into a refusal is visible ASCII, in one field."""
-    refused(world, request(host="x.example\r\nX: \x85SELSOCK_EVENT=decision"))
+    wanted = (421, "no vhost answers to x.example (RFC 9110 §15.5.20)")
+    assert wanted == refused(world, request(host="x.example\r\nX: \x85SELSOCK_EVENT=decision"))
 
 
 # ---- the peer leaves

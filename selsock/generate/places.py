@@ -10,6 +10,7 @@ from selsock.generate.source import Scalar
 from selsock.names import AbsolutePath
 
 STATE = AbsolutePath("/var/lib/selsock")
+WELCOME = AbsolutePath("/usr/share/selsock/welcome")  # the package's own page; nothing else in /usr is ever relabelled
 
 # Neither these nor anything in them.
 SYSTEM_TREES = tuple(
@@ -37,9 +38,9 @@ def is_system(path: str) -> bool:
 
 
 def parse_root(given: Scalar) -> AbsolutePath:
-    """A document root: two segments at least, and no place of the system's.  Raises BadSource."""
+    """A document root: two segments at least, and no place of the system's but ``WELCOME``.  Raises BadSource."""
     path = given.name(AbsolutePath)
-    if path.count("/") < 2 or is_system(path) or path in SYSTEM_DIRECTORIES:
+    if path != WELCOME and (path.count("/") < 2 or is_system(path) or path in SYSTEM_DIRECTORIES):
         given.refuse("a directory of its own, such as /srv/www, outside the system's")
     return path
 

@@ -859,6 +859,16 @@ def test_roots_that_only_look_like_the_systems(root: str) -> None:
     assert refusal(A + f"vhosts:\n  a.example: {{root: {root}}}\n") == ""
 
 
+def test_welcome_page_is_the_one_root_in_usr() -> None:
+    """Neither what is around it nor what is in it."""
+    assert refusal(A + "vhosts:\n  a.example: {root: /usr/share/selsock/welcome}\n") == ""
+    for root in ("/usr/share/selsock", "/usr/share/selsock/welcome/x", "/usr/share/selsock/welcomes"):
+        assert refusal(A + f"vhosts:\n  a.example: {{root: {root}}}\n") == (
+            "vhost.yaml:4:21: vhosts.a.example.root: expected a directory of its own, such as /srv/www, "
+            f"outside the system's, not {root!r}"
+        )
+
+
 @pytest.mark.parametrize("character", ["\x00", "\x01", "\x7f", "\x85", "\u2028", "\ufeff", "\U0001f600"])
 def test_no_character_breaks_the_answer_into_two_lines(character: str) -> None:
     answer = refusal(A + V + f'    "al{character}ias": x\n')

@@ -18,12 +18,12 @@ from typing import Any
 from selsock.cores import crypt_core, selinux_core
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import POLICY, SYSUSERS, TABLE, TMPFILES, UNITS, Artifact, Plan, labels, password_files
+from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
 from selsock.generate.relabel import Labels, Outcome, check_roots, relabel_file, relabel_tree
 from selsock.generate.write import Transaction
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
-FIRST = (SYSUSERS, TMPFILES)  # the user and the directory have to exist before the table is written
+CONF = "selsock.conf"  # in sysusers.d and tmpfiles.d, wherever the package or an administrator put it
 DIRECTORY = 0o040000  # S_IFDIR, as selabel_lookup wants it
 
 # Of the caller's environment nothing: its PATH may lack sbin, and its locale would translate messages.
@@ -91,8 +91,9 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     with Transaction(root) as transaction:
         transaction.stage(artifact for artifact in plan.artifacts if is_early(artifact))
         early = transaction.commit()
-    run(["systemd-sysusers", str(root / SYSUSERS)])
-    run(["systemd-tmpfiles", "--create", str(root / TMPFILES)])
+    # User and directory have to exist before the table is written.
+    run(["systemd-sysusers", CONF])
+    run(["systemd-tmpfiles", "--create", CONF])
     late = [artifact for artifact in plan.artifacts if not is_early(artifact)]
     with Transaction(root) as transaction:
         transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
@@ -141,8 +142,8 @@ def record(plan: Plan) -> None:
 
 
 def is_early(artifact: Artifact) -> bool:
-    """Whether ``artifact`` is written before the policy is loaded: what systemd needs for the rest, and the ledger."""
-    return artifact.path in FIRST or artifact.path.endswith(".ranges")
+    """Whether ``artifact`` is written before the policy is loaded: the ledger beside the source."""
+    return artifact.path.endswith(".ranges")
 
 
 def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:

@@ -18,16 +18,12 @@ TABLE = "var/lib/selsock/table.cdb"
 # the base module of that name, not stand beside it.
 POLICY = "var/lib/selsock/selsock_tenants.cil"
 RANGES = "var/lib/selsock/ranges"
-SYSUSERS = "etc/sysusers.d/selsock.conf"
-TMPFILES = "etc/tmpfiles.d/selsock.conf"
 UNITS = "etc/systemd/system/"
 
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
     (UNITS + "selsock@.service", "units/selsock@.service.j2"),
     (UNITS + "system-selsock.slice", "units/system-selsock.slice.j2"),
-    (SYSUSERS, "units/selsock.sysusers.j2"),
-    (TMPFILES, "units/selsock.tmpfiles.j2"),
     ("var/lib/selsock/file_contexts", "policy/file_contexts.j2"),
 )
 

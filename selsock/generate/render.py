@@ -19,9 +19,9 @@ from selsock.errors import EXIT_GONE, EXIT_REFUSED, ORDINARY_EXITS
 from selsock.generate.faults import MachineFault
 from selsock.names import AbsolutePath, Name
 
-# In a checkout beside the package, else where a distribution or pip installs it.  Never the current directory: whoever
-# could write there would write the policy.
-TEMPLATES = (Path(__file__).parents[2], Path("/usr/share/selsock"), Path(sys.prefix, "share", "selsock"))
+# Beside the package, in a checkout and where it is installed (/usr/lib/selsock/RELEASE); else where pip puts them.  Never
+# the current directory: whoever could write there would write the policy.
+TEMPLATES = (Path(__file__).parents[2], Path(sys.prefix, "share", "selsock"))
 
 MEANINGS = {
     EXIT_REFUSED: "the request was refused: a 4xx, 501 or 505 was sent",
@@ -95,8 +95,10 @@ def with_generation(text: str) -> tuple[str, str]:
     """``text`` of CIL with a type that names it added at its end, and that name, 16 hexadecimal digits of its hash.
 
     The table carries the same name, and the handler serves only when the loaded policy has the type: so table and
-    policy can not come from different runs.
+    policy can not come from different runs.  Comments and blank lines do not count: a release that changes nothing but
+    the version in the header needs no policy to be loaded.
     """
-    generation = hashlib.sha256(text.encode()).hexdigest()[:16]
+    lines = (line for line in text.split("\n") if line.strip() and not line.lstrip().startswith(";"))
+    generation = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
     name = f"selsock_generation_{generation}"
     return f"{text}(type {name})\n(roletype object_r {name})\n", generation

@@ -22,8 +22,6 @@ FILES = (
     "etc/systemd/system/selsock.socket",
     "etc/systemd/system/selsock@.service",
     "etc/systemd/system/system-selsock.slice",
-    "etc/sysusers.d/selsock.conf",
-    "etc/tmpfiles.d/selsock.conf",
     "var/lib/selsock/file_contexts",
     "var/lib/selsock/ranges",
     "var/lib/selsock/selsock_tenants.cil",

@@ -70,7 +70,34 @@ def test_the_generation_names_the_text_before_it() -> None:
         == f"; nothing\n(type selsock_generation_{generation})\n(roletype object_r selsock_generation_{generation})\n"
     )
     assert re.fullmatch("[0-9a-f]{16}", generation)
-    assert with_generation("; something\n")[1] != generation
+
+
+def test_comments_and_blank_lines_are_no_other_generation() -> None:
+    """A release that changes the version in the header alone needs no policy to be loaded."""
+    generation = with_generation("; Written by selsock-generate 1.\n(type a)\n(type b)\n")[1]
+    for same in (
+        "; Written by selsock-generate 2.\n(type a)\n(type b)\n",
+        "(type a)\n(type b)\n",
+        "(type a)\n\n \t\n  ; why\n(type b)\n\n",
+    ):
+        assert with_generation(same)[1] == generation, same
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "(type a)\n(type c)\n",
+        "(type b)\n(type a)\n",
+        "(type a)\n",
+        "(type a)(type b)\n",
+        "(type a)\n (type b)\n",
+        "(type a)\n(type b) ; why\n",
+        "(type a)\n;(type b)\n",
+    ],
+)
+def test_any_other_difference_is_another_generation(other: str) -> None:
+    """Also one that means the same: better one load too many."""
+    assert with_generation(other)[1] != with_generation("(type a)\n(type b)\n")[1]
 
 
 def test_templates_are_never_taken_from_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,8 +103,6 @@ def test_permissions() -> None:
         ("etc/systemd/system/selsock.socket", 0o644, ""),
         ("etc/systemd/system/selsock@.service", 0o644, ""),
         ("etc/systemd/system/system-selsock.slice", 0o644, ""),
-        ("etc/sysusers.d/selsock.conf", 0o644, ""),
-        ("etc/tmpfiles.d/selsock.conf", 0o644, ""),
         ("var/lib/selsock/file_contexts", 0o644, ""),
         ("var/lib/selsock/ranges", 0o644, ""),
         ("var/lib/selsock/selsock_tenants.cil", 0o600, ""),

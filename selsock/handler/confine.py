@@ -2,8 +2,9 @@
 """confine: Context to Confined.  One way.  This file is the whole answer to "how are privileges given up?".
 
 Uid, capabilities and no_new_privs are already gone: systemd took them before it started us, and that is checked here.
-What is left is the domain.  Order: close what belongs above the line; refuse a target that would not confine; enter;
-ask the kernel where we are; only then does a ``Confined`` exist, and without one nothing can be served.
+What is left is the domain.  Order: close what belongs above the line; refuse a target that would not confine under the
+policy in force by now; enter; ask the kernel where we are; only then does a ``Confined`` exist, and without one nothing
+can be served.
 """
 
 from selsock.context import Context
@@ -11,15 +12,17 @@ from selsock.cores import posix
 from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
-from selsock.handler.kernel import Kernel
+from selsock.handler.kernel import Kernel, check
 from selsock.handler.table import OpenTable
-from selsock.model import Vhost
+from selsock.model import Table, Vhost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
 STDOUT, STDERR = 1, 2
+ROUNDS = 3  # each takes far less time than the load of a policy: three changes are no update of somebody else's
+CHANGED = "SELinux's mode or policy has changed since the connection began"
 NO_CAPABILITY = "0000000000000000"
 REQUIRED_STATUS = {
     "Threads": "1",  # setcon(3): with a second thread the kernel would refuse, or leave it outside
@@ -57,33 +60,53 @@ def confine(
 ) -> Confined:
     """Enter ``context`` and prove it.  ``enforce`` is False only under ``selinux: optional`` without enforcement.
 
-    Raises PolicyFault (503) when the target domain is permissive, ConfineFault (500) for anything else.
+    Raises PolicyFault (503) when the target domain is permissive, or when mode or policy has changed and is no longer
+    good enough, ConfineFault (500) for anything else.
     """
     table.close()
     # A socket keeps the label of who made it: over this one a tenant could write records that seem to be selsock_t's.
     journal.close()
     posix.dup2(STDOUT, STDERR)
-    entered = enter(context, kernel) if enforce else "unconfined (selinux: optional)"
+    entered = enter(context, kernel, table.settings) if enforce else "unconfined (selinux: optional)"
     check_status()
     return Confined(entered, vhost, credentials)
 
 
-def enter(context: Context, kernel: Kernel) -> str:
+def enter(context: Context, kernel: Kernel, settings: Table) -> str:
     """setcon to ``context`` with the user and role of this process; return the context as the kernel reports it."""
     try:
-        user, role, *_ = kernel.getcon().split(":")
-        target = f"{user}:{role}:{context}"
-        if kernel.is_permissive(target):
-            raise PolicyFault(f"the domain of {target} is permissive: it would confine nothing")
+        target = approve(context, kernel, settings)
         kernel.setcon(target)
         reached = kernel.getcon()
-        if not kernel.unchanged():
-            raise PolicyFault("SELinux's mode or policy has changed since the connection began")
+        if not kernel.unchanged():  # since it was approved; from here nothing can be asked any more
+            raise PolicyFault(CHANGED)
     except (OSError, ValueError) as error:
         raise ConfineFault(f"entering {context}: {error}") from None
     if reached != target:
         raise ConfineFault(f"asked for {target}, but the kernel reports {reached}")
     return reached
+
+
+def approve(context: Context, kernel: Kernel, settings: Table) -> str:
+    """The whole context to enter, which the policy in force confines.  Raises PolicyFault, OSError or ValueError.
+
+    A policy may have been loaded while the head was read, and costs no request if it is as good as the one before.  So
+    what the kernel answers, be it an error, counts only if nothing has changed by then; else all is asked again.
+    """
+    for _ in range(ROUNDS):
+        try:
+            user, role, *_rest = kernel.getcon().split(":")
+            target = f"{user}:{role}:{context}"
+            if kernel.is_permissive(target):
+                raise PolicyFault(f"the domain of {target} is permissive: it would confine nothing")
+            if kernel.unchanged():
+                return target
+        except (OSError, ValueError, PolicyFault):
+            if kernel.unchanged():
+                raise
+        if not check(kernel, settings.generation, settings.required):
+            break  # selinux: optional; but what the journal does not call unconfined is not served so
+    raise PolicyFault(CHANGED)
 
 
 def check_status() -> None:

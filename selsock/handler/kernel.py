@@ -35,15 +35,16 @@ class Kernel:
         return "enforcing" if self.core.security_getenforce() == 1 else "permissive"
 
     def watch(self) -> None:
-        """Remember the status page: it counts every change of mode and every load of a policy.
+        """Remember the status page, or remember it anew: it counts every change of mode and every load of a policy.
 
         Its descriptor is the one thing of SELinux that stays open below the line, where nothing of it can be opened.
         """
-        self.status_file = posix.open(STATUS, posix.O_RDONLY | posix.O_CLOEXEC)
+        if not self.status:
+            self.status_file = posix.open(STATUS, posix.O_RDONLY | posix.O_CLOEXEC)
         self.status = posix.pread(self.status_file, STATUS_BYTES, 0)
 
     def unchanged(self) -> bool:
-        """Whether mode and policy are those that ``watch`` saw; True where nothing is watched.
+        """Whether mode and policy are those that ``watch`` saw last; True where nothing is watched.
 
         A policy that no longer lets this process read the page is another one.
         """

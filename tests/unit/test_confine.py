@@ -16,7 +16,7 @@ from selsock.handler.journal import Journal
 from selsock.handler.table import OpenTable
 from selsock.model import Location, Vhost
 from selsock.names import AbsolutePath, HostName
-from tests.unit.fakes import SELSOCK, FakeJournal, FakeKernel, compile_table
+from tests.unit.fakes import GENERATION, SELSOCK, FakeJournal, FakeKernel, compile_table
 
 DOG = Context.parse("selsock_dog_t:s0:c1,c2")
 TARGET = "system_u:system_r:selsock_dog_t:s0:c1,c2"
@@ -33,17 +33,62 @@ CapAmb:\t0000000000000000
 NoNewPrivs:\t1
 Seccomp:\t2
 """
-GOOD_ORDER = [
-    "close table",
-    "close journal",
-    "dup2 1 2",
-    "getcon",
-    "is_permissive",
-    "setcon",
-    "getcon",
-    "unchanged",
-    "status",
-]
+ABOVE = ["close table", "close journal", "dup2 1 2"]
+APPROVED = ["getcon", "is_permissive", "unchanged"]
+CHECKED = ["mode", "watch", "mode", "getcon", "knows"]
+ENTERED = ["setcon", "getcon", "unchanged"]
+GOOD_ORDER = [*ABOVE, *APPROVED, *ENTERED, "status"]
+CHANGED = "SELinux's mode or policy has changed since the connection began"
+
+
+class Reloaded(FakeKernel):
+    """A kernel whose mode or policy changes, after the first call of each of ``moments``, to what ``then`` says.
+
+    The moment "" is any time before the first call of all.
+    """
+
+    def __init__(self, moments: list[str], **then: object) -> None:
+        super().__init__()
+        self.moments, self.then = moments, then
+        self.current = True
+        self.turn("")
+
+    def turn(self, moment: str) -> None:
+        """Change, if it is time."""
+        if self.moments[:1] == [moment]:
+            del self.moments[0]
+            self.current = False
+            vars(self).update(self.then)
+
+    def watch(self) -> None:
+        """What is there now is what counts from here on."""
+        super().watch()
+        self.current = True
+
+    def unchanged(self) -> bool:
+        """Whether nothing has changed since the last ``watch``."""
+        self.calls.append(("unchanged",))
+        return self.current
+
+    def knows(self, context: str) -> bool:
+        """The last question of ``check``."""
+        known = super().knows(context)
+        self.turn("knows")
+        return known
+
+    def is_permissive(self, context: str) -> bool:
+        """As given; a context that the policy does not have is EINVAL."""
+        permissive = super().is_permissive(context)
+        valid = self.generation == GENERATION
+        self.turn("is_permissive")
+        if not valid:
+            raise OSError(22, "Invalid argument")
+        return permissive
+
+    def setcon(self, context: str) -> None:
+        """Enter ``context``."""
+        super().setcon(context)
+        self.turn("setcon")
 
 
 class Scene:
@@ -51,6 +96,7 @@ class Scene:
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done: list[str] = []
+        self.folder = tmp_path
         self.status = tmp_path / "status"
         self.status.write_text(STATUS)
         self.table = OpenTable(str(compile_table(tmp_path, [VHOST])))
@@ -115,9 +161,14 @@ def test_context_entered_has_our_user_and_role_and_the_rules_type_and_level(scen
     """What the kernel is asked about, told and reports is one and the same."""
     kernel = FakeKernel()
     confined = scene.confine(kernel)
-    assert [("getcon",), ("is_permissive", TARGET), ("setcon", TARGET), ("getcon",), ("unchanged",)] == list(
-        kernel.calls
-    )
+    assert [
+        ("getcon",),
+        ("is_permissive", TARGET),
+        ("unchanged",),
+        ("setcon", TARGET),
+        ("getcon",),
+        ("unchanged",),
+    ] == [*kernel.calls]
     assert (TARGET, VHOST, scene.credentials) == (confined.context, confined.vhost, confined.credentials)
 
 
@@ -168,11 +219,85 @@ def test_permissive_domain_is_not_entered(scene: Scene) -> None:
     assert "setcon" not in scene.done
 
 
-def test_change_of_mode_or_policy_on_the_way_is_a_fault(scene: Scene) -> None:
-    """What was found above the line may hold no longer; asked last, so that nothing can change behind it."""
-    with pytest.raises(PolicyFault, match="SELinux's mode or policy has changed since the connection began"):
-        scene.confine(FakeKernel(stable=0))
-    assert "unchanged" == scene.done[-1]
+@pytest.mark.parametrize(
+    ("moments", "rounds"),
+    [([""], 1), (["is_permissive"], 1), (["", "knows"], 2), (["", "is_permissive"], 1), (["is_permissive"] * 2, 2)],
+)
+def test_policy_that_is_as_good_costs_no_request(scene: Scene, moments: list[str], rounds: int) -> None:
+    """Loaded while the head was read, or while the target was asked about: everything is asked again, and it is served."""
+    kernel = Reloaded(moments)
+    assert TARGET == scene.confine(kernel).context
+    again = [*APPROVED, *CHECKED] * rounds
+    assert ([*ABOVE, *again, *APPROVED, *ENTERED, "status"], []) == (scene.done, kernel.moments)
+
+
+PERMISSIVE = f"the domain of {TARGET} is permissive: it would confine nothing"
+UNCONFINED = "unconfined_u:unconfined_r:unconfined_t:s0"
+WORSE = [
+    ({"given_mode": "permissive"}, "SELinux is permissive, and vhost.yaml requires it"),
+    ({"given_mode": "disabled"}, "SELinux is disabled, and vhost.yaml requires it"),
+    ({"generation": "g2"}, "the loaded policy is not of the table's generation g1: run selsock-generate"),
+    (
+        {"context": UNCONFINED},
+        f"running as {UNCONFINED}, not selsock_t: restorecon the program, and restart the socket",
+    ),
+    ({"permissive": True}, PERMISSIVE),
+]
+
+
+@pytest.mark.parametrize("moment", ["", "is_permissive"])
+@pytest.mark.parametrize(("then", "reason"), WORSE)
+def test_change_for_the_worse_is_refused_for_its_own_reason(
+    scene: Scene, moment: str, then: dict[str, object], reason: str
+) -> None:
+    """Not for that of the policy before, not for that of a call that failed by the change; and nothing is entered."""
+    with pytest.raises(PolicyFault) as caught:
+        scene.confine(Reloaded([moment], **then))
+    assert (reason, 503, 21) == (caught.value.reason, caught.value.status, caught.value.exit_status)
+    assert "setcon" not in scene.done
+
+
+def test_change_for_the_better_is_served(scene: Scene) -> None:
+    """The target was permissive in the policy before: what it was asked about counts no longer."""
+    kernel = Reloaded(["is_permissive"], permissive=False)
+    kernel.permissive = True
+    assert TARGET == scene.confine(kernel).context
+
+
+@pytest.mark.parametrize("moments", [["is_permissive"] * 9, ["knows"] * 9])
+def test_policy_that_changes_all_the_time_is_refused(scene: Scene, moments: list[str]) -> None:
+    """After three rounds; with a reason of its own, since none of the answers counts."""
+    kernel = Reloaded(moments)
+    kernel.current = False
+    with pytest.raises(PolicyFault) as caught:
+        scene.confine(kernel)
+    assert (CHANGED, 503) == (caught.value.reason, caught.value.status)
+    assert [*ABOVE, *[*APPROVED, *CHECKED] * 3] == scene.done
+
+
+@pytest.mark.parametrize("then", [{}, {"given_mode": "permissive"}, {"generation": "g2"}])
+def test_change_while_the_context_is_entered_is_a_fault(scene: Scene, then: dict[str, object]) -> None:
+    """Asked last, so that nothing can change behind it; down there it can not be found out what it is worth."""
+    with pytest.raises(PolicyFault) as caught:
+        scene.confine(Reloaded(["setcon"], **then))
+    assert (CHANGED, 503) == (caught.value.reason, caught.value.status)
+    assert [*ABOVE, *APPROVED, *ENTERED] == scene.done
+
+
+def test_optional_does_not_turn_into_unconfined_on_the_way(scene: Scene) -> None:
+    """What began under enforcement is served under enforcement, or not at all: the journal did not say otherwise."""
+    scene.table = OpenTable(str(compile_table(scene.folder, [VHOST], required=False)))
+    with pytest.raises(PolicyFault) as caught:
+        scene.confine(Reloaded([""], given_mode="permissive"))
+    assert CHANGED == caught.value.reason
+    assert "setcon" not in scene.done
+
+
+def test_optional_without_enforcement_stays_what_it_is(scene: Scene) -> None:
+    """Also where the kernel has come to enforce meanwhile: it is not asked."""
+    confined = scene.confine(Reloaded([""], given_mode="enforcing"), enforce=False)
+    assert "unconfined (selinux: optional)" == confined.context
+    assert [*ABOVE, "status"] == scene.done
 
 
 @pytest.mark.parametrize("context", ["", "kernel"])

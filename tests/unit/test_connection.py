@@ -26,6 +26,7 @@ from selsock.handler.serve.static import Outcome
 from selsock.model import Basic, Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, wait_until
+from tests.unit.test_confine import Reloaded
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 PUBLIC, DOG, CAT, ADMIN = (Context.parse(f"selsock_{name}_t:s0") for name in ("public", "dog", "cat", "admin"))
@@ -134,6 +135,7 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
             ("knows", "system_u:object_r:selsock_generation_g1:s0"),
             ("getcon",),
             ("is_permissive", TARGET),
+            ("unchanged",),
             ("setcon", TARGET),
             ("getcon",),
             ("unchanged",),
@@ -403,7 +405,7 @@ def test_request_that_belongs_elsewhere_closes_without_a_byte(world: World, firs
 
 def test_change_of_mode_or_policy_ends_a_kept_connection_without_a_byte(world: World) -> None:
     """setenforce 0, or another policy: what was asked above the line is asked again, on a new connection."""
-    world.kernel = FakeKernel(stable=2)
+    world.kernel = FakeKernel(stable=3)
     with world.visit() as instance:
         for _ in range(2):
             instance.send(request())
@@ -588,9 +590,43 @@ def test_permissive_domain(world: World) -> None:
     assert ["decision", "fault"] == world.journal.events()
 
 
-def test_change_of_mode_or_policy_before_the_line(world: World) -> None:
-    """While the password was checked, say: exit 21, and nothing is served."""
-    world.kernel = FakeKernel(stable=0)
+def test_policy_loaded_while_the_head_is_read_costs_no_request(world: World) -> None:
+    """Somebody else's RPM: the new policy is looked at as the old one was, and it is served and kept."""
+    world.kernel = Reloaded(["knows"])
+    with world.visit() as instance:
+        for _ in range(2):
+            instance.send(request())
+            assert 200 == status_of(instance.receive_one())
+        assert errors.EXIT_SERVED == instance.wait()
+        names = [call[0] for call in instance.calls]
+    check, approve, enter = (
+        ["mode", "watch", "mode", "getcon", "knows"],
+        ["getcon", "is_permissive", "unchanged"],
+        "setcon",
+    )
+    assert [*check, *approve, *check, *approve, enter, "getcon", "unchanged", "unchanged"] == names
+    assert ["decision", "outcome", "outcome"] == world.journal.events()
+
+
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ({"given_mode": "permissive"}, "SELinux is permissive, and vhost.yaml requires it"),
+        ({"generation": "g2"}, "the loaded policy is not of the table's generation g1: run selsock-generate"),
+        ({"permissive": True}, f"the domain of {TARGET} is permissive: it would confine nothing"),
+    ],
+)
+def test_change_for_the_worse_while_the_head_is_read(world: World, then: dict[str, object], reason: str) -> None:
+    """Exit 21, with the reason that a new connection would get."""
+    world.kernel = Reloaded(["knows"], **then)
+    assert (503, errors.EXIT_POLICY, reason) == failed(world)
+    assert ["decision", "fault"] == world.journal.events()
+
+
+@pytest.mark.parametrize("moments", [["knows"] * 9, ["setcon"]])
+def test_change_that_can_not_be_judged(world: World, moments: list[str]) -> None:
+    """One after the other, or at the very line: exit 21, and nothing is served."""
+    world.kernel = Reloaded(moments)
     wanted = "SELinux's mode or policy has changed since the connection began"
     assert (503, errors.EXIT_POLICY, wanted) == failed(world)
 
@@ -710,6 +746,15 @@ def test_optional_confines_where_it_can(world: World) -> None:
         instance.wait()
         assert ("setcon", TARGET) in instance.calls
     assert ["decision", "outcome"] == world.journal.events()
+
+
+def test_optional_begun_under_enforcement_is_not_served_without(world: World) -> None:
+    """setenforce 0 while the head is read: nobody has said UNCONFINED in the journal."""
+    world.recompile(required=False)
+    world.kernel = Reloaded(["knows"], given_mode="permissive")
+    wanted = "SELinux's mode or policy has changed since the connection began"
+    assert (503, errors.EXIT_POLICY, wanted) == failed(world)
+    assert ["decision", "fault"] == world.journal.events()
 
 
 # ---- the top itself

@@ -162,6 +162,21 @@ def test_status_page_that_can_no_longer_be_read_has_changed(tmp_path: Path, monk
     assert not found.unchanged()
 
 
+def test_watching_again_is_over_the_same_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it sees counts from then on; below the line there must be one descriptor of SELinux, not one for each."""
+    page = tmp_path / "status"
+    page.write_bytes(bytes(4096))
+    found = watched(monkeypatch, page)
+    descriptor = found.status_file
+    page.write_bytes(b"\1" + bytes(4095))
+    assert not found.unchanged()
+    monkeypatch.setattr(module, "STATUS", "/nowhere")
+    found.watch()
+    assert (True, descriptor) == (found.unchanged(), found.status_file)
+    page.write_bytes(bytes(4096))
+    assert not found.unchanged()
+
+
 def test_nothing_that_is_not_watched_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """selinux: optional, where SELinux is disabled: there is no page at all."""
     assert kernel(monkeypatch, Core()).unchanged()

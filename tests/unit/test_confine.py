@@ -293,6 +293,24 @@ def test_optional_does_not_turn_into_unconfined_on_the_way(scene: Scene) -> None
     assert "setcon" not in scene.done
 
 
+def test_optional_that_stops_enforcing_while_it_is_checked_again_is_refused(scene: Scene) -> None:
+    """The status page was remembered after the change, and so would show none: what check says is what counts."""
+
+    class Switching(Reloaded):
+        """A kernel that is set permissive just before it is watched."""
+
+        def watch(self) -> None:
+            """Too late."""
+            super().watch()
+            self.given_mode = "permissive"
+
+    scene.table = OpenTable(str(compile_table(scene.folder, [VHOST], required=False)))
+    with pytest.raises(PolicyFault) as caught:
+        scene.confine(Switching([""]))
+    assert CHANGED == caught.value.reason
+    assert [*ABOVE, *APPROVED, "mode", "watch", "mode"] == scene.done
+
+
 def test_optional_without_enforcement_stays_what_it_is(scene: Scene) -> None:
     """Also where the kernel has come to enforce meanwhile: it is not asked."""
     confined = scene.confine(Reloaded([""], given_mode="enforcing"), enforce=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives the configured roots and password files their labels, and nothing else.
+"""Gives the configured roots and password files their labels, and those that are no longer, the policy's; nothing else.
 
 A tenant may write in the tree that is walked, while it is walked, and this is root.  So every step goes from an open
 directory to one name in it without following links, and a label is set through the descriptor that was looked at.  A
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -21,6 +21,7 @@ ATTRIBUTE = "security.selinux"
 DEPTH = 200  # each level holds a descriptor; nobody's content is deeper
 
 Labels = dict[str, str]  # path below the root, "" for the root itself → context
+Ask = Callable[[str, int], str]  # path, mode → the context that the policy's file contexts say, "" when none
 
 
 @dataclass(slots=True)
@@ -74,6 +75,12 @@ def relabel_file(path: str, context: str, outcome: Outcome) -> None:
         Walk(path, {}, mount_of(descriptor), outcome).visit(descriptor, "", context)
 
 
+def restore(path: str, ask: Ask, keep: Collection[str], outcome: Outcome) -> None:
+    """Label a directory with what is in it, or a file, as ``ask`` says, but nothing at or below ``keep``.  Raises OSError."""
+    with reached(path, directory=False) as descriptor:
+        Restoration(path, ask, keep, mount_of(descriptor), outcome).visit(descriptor, "", "")
+
+
 class Walk:
     """One tree on its way to its labels."""
 
@@ -85,7 +92,6 @@ class Walk:
 
     def visit(self, descriptor: int, below: str, context: str) -> None:
         """Label what the O_PATH ``descriptor`` is, at ``below`` the root, and what is in it."""
-        context = self.labels.get(below, context)
         status = os.fstat(descriptor)
         problem = why_not(status)
         if not problem and mount_of(descriptor) != self.mount:
@@ -96,8 +102,9 @@ class Walk:
             if not stat.S_ISLNK(status.st_mode):
                 self.skip(below, problem)
             return
+        context = self.wanted(below, status.st_mode, context)
         self.outcome.seen += 1
-        self.outcome.changed += set_context(descriptor, context)
+        self.outcome.changed += bool(context) and set_context(descriptor, context)
         if not stat.S_ISDIR(status.st_mode):
             return
         if below.count("/") == DEPTH:
@@ -107,6 +114,10 @@ class Walk:
             names = sorted(os.listdir(listing))
         for name in names:
             self.enter(descriptor, name, f"{below}/{name}", context)
+
+    def wanted(self, below: str, mode: int, around: str) -> str:
+        """The context for what is at ``below``, in a directory that gets ``around``; "" to leave it as it is."""
+        return self.labels.get(below, around)
 
     def enter(self, directory: int, name: str, below: str, context: str) -> None:
         """Visit ``name`` in ``directory``; what is gone, or can not be had, is reported and left."""
@@ -122,6 +133,29 @@ class Walk:
         """Enter among what was left alone; a file's name may hold anything."""
         path = self.root + below
         self.outcome.skipped.append(f"{path if path.isprintable() else ascii(path)}: {problem}")
+
+
+class Restoration(Walk):
+    """One tree on its way back to the labels that the policy's file contexts say."""
+
+    def __init__(self, root: str, ask: Ask, keep: Collection[str], mount: str, outcome: Outcome) -> None:
+        super().__init__(root, {}, mount, outcome)
+        self.ask = ask
+        self.keep = keep
+        self.told = False
+
+    def visit(self, descriptor: int, below: str, context: str) -> None:
+        """As in any walk, but what is still configured has its labels from elsewhere."""
+        if self.root + below not in self.keep:
+            super().visit(descriptor, below, context)
+
+    def wanted(self, below: str, mode: int, around: str) -> str:
+        """What the policy says of this very path."""
+        found = self.ask(self.root + below, mode)
+        if not found and not self.told:
+            self.told = True  # once: it is likely to be so for the whole tree
+            self.skip(below, "the policy has no label for it, nor perhaps for more that is here")
+        return found
 
 
 def mount_of(descriptor: int) -> str:

@@ -3,6 +3,7 @@
 
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from selsock.generate import relabel
 from selsock.generate.faults import MachineFault
-from selsock.generate.relabel import Outcome, check_roots, relabel_file, relabel_tree
+from selsock.generate.relabel import Ask, Outcome, check_roots, relabel_file, relabel_tree, restore
 
 LABELS = {"": "public", "/staff": "staff", "/staff/open": "public"}
 
@@ -209,3 +210,90 @@ def test_no_descriptor_is_left_open(tree: Path, given: dict[int, str]) -> None:
     with pytest.raises(FileNotFoundError):
         relabel_tree(str(tree / "missing"), LABELS, Outcome())
     assert os.listdir("/proc/self/fd") == before
+
+
+def by_path(root: Path, labels: dict[str, str]) -> Ask:
+    """File contexts of ``root``: the label of the longest beginning that matches, "" where none does."""
+
+    def ask(path: str, mode: int) -> str:
+        assert path.startswith(str(root))
+        found = [name for name in labels if path.removeprefix(str(root)).startswith(name)]
+        kind = "d" if stat.S_ISDIR(mode) else "f" if stat.S_ISREG(mode) else "?"
+        return f"{labels[max(found, key=len)]}:{kind}" if found else ""
+
+    return ask
+
+
+def test_labels_are_put_back_by_path_and_kind(tree: Path, given: dict[int, str]) -> None:
+    """Not those of the directory above."""
+    outcome = Outcome()
+    restore(str(tree), by_path(tree, {"": "var", "/staff/": "spool"}), (), outcome)
+    assert named(tree, given) == {
+        ".": "var:d",
+        "index.html": "var:f",
+        "staff": "var:d",
+        "staff/list.html": "spool:f",
+        "staff/open": "spool:d",
+        "staff/open/a.html": "spool:f",
+        "staffroom": "var:d",
+        "staffroom/b.html": "var:f",
+    }
+    assert (outcome.seen, outcome.changed, outcome.skipped) == (8, 8, [])
+
+
+def test_labels_are_put_back_never_through_a_link(tree: Path, given: dict[int, str], tmp_path: Path) -> None:
+    """Neither in the tree nor on the way to it; nor to a file with a second link, or another file system."""
+    secret = tmp_path / "secret"
+    (secret / "inside").mkdir(parents=True)
+    (secret / "file").write_text("")
+    (tree / "to-file").symlink_to(secret / "file")
+    (tree / "to-directory").symlink_to(secret)
+    os.link(secret / "file", tree / "innocent.html")
+    outcome = Outcome()
+    restore(str(tree), by_path(tree, {"": "var"}), (), outcome)
+    assert named(secret, given) == {}
+    assert (outcome.seen, outcome.skipped) == (
+        8,
+        [f"{tree}/innocent.html: has 2 links, and the others may be anywhere"],
+    )
+    given.clear()
+    (tmp_path / "way").symlink_to(tmp_path)
+    with pytest.raises(NotADirectoryError):
+        restore(str(tmp_path / "way/root"), by_path(tmp_path, {"": "var"}), (), outcome)
+    restore(str(tree / "to-directory"), by_path(tree, {"": "var"}), (), outcome)
+    assert given == {}
+
+
+def test_labels_are_put_back_on_the_own_file_system_alone(tree: Path, given: dict[int, str]) -> None:
+    outcome = Outcome()
+    with relabel.opened(str(tree), os.O_PATH) as descriptor:
+        ask = by_path(tree, {"": "var"})
+        relabel.Restoration(str(tree), ask, (), "mnt_id:\t-1\n", outcome).visit(descriptor, "", "")
+    assert given == {}
+    assert outcome.skipped == [f"{tree}: something else is mounted here"]
+
+
+def test_what_the_policy_has_no_label_for_is_left_and_told_once(tree: Path, given: dict[int, str]) -> None:
+    """What is in it is asked for all the same."""
+    relabel_tree(str(tree), LABELS, Outcome())
+    outcome = Outcome()
+    restore(str(tree), by_path(tree, {"/staff/open": "var"}), (), outcome)
+    assert outcome.skipped == [f"{tree}: the policy has no label for it, nor perhaps for more that is here"]
+    assert (outcome.seen, outcome.changed) == (8, 2)
+    labels = named(tree, given)
+    assert (labels["staff"], labels["staff/open"], labels["staff/open/a.html"]) == ("staff", "var:d", "var:f")
+
+
+def test_what_is_still_configured_is_not_touched(tree: Path, given: dict[int, str]) -> None:
+    """A root or a password file inside of what is given back."""
+    outcome = Outcome()
+    restore(str(tree), by_path(tree, {"": "var"}), {f"{tree}/staff", f"{tree}/index.html"}, outcome)
+    assert set(named(tree, given)) == {".", "staffroom", "staffroom/b.html"}
+    assert (outcome.seen, outcome.skipped) == (3, [])
+
+
+def test_the_label_of_one_file_is_put_back(tree: Path, given: dict[int, str]) -> None:
+    restore(str(tree / "index.html"), by_path(tree, {"": "var"}), (), Outcome())
+    assert named(tree, given) == {"index.html": "var:f"}
+    with pytest.raises(FileNotFoundError):
+        restore(str(tree / "gone"), by_path(tree, {"": "var"}), (), Outcome())

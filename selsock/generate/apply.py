@@ -3,23 +3,24 @@
 
 The order matters.  The ledger first: a number that was given is given, whatever happens next.  Then the policy, then
 the labels, then the units, and the table last: what it names exists by then.  Until the table is there, the old one
-does not agree with the new policy, and the handler serves nothing.
+does not agree with the new policy, and the handler serves nothing.  And until then the old one tells what was labelled.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-from selsock.cores import crypt_core, selinux_core
+from selsock.cores import crypt_core
+from selsock.generate.applied import labelled
 from selsock.generate.configuration import Configuration
+from selsock.generate.conflicts import ancestors
 from selsock.generate.faults import MachineFault
+from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
-from selsock.generate.relabel import Labels, Outcome, check_roots, relabel_file, relabel_tree
+from selsock.generate.relabel import Labels, Outcome, check_roots, relabel_file, relabel_tree, restore
 from selsock.generate.write import Transaction
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
@@ -29,54 +30,12 @@ DIRECTORY = 0o040000  # S_IFDIR, as selabel_lookup wants it
 # Of the caller's environment nothing: its PATH may lack sbin, and its locale would translate messages.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 
+UNKNOWN = (
+    "labels can not be put back, for neither table nor source of the last run can be read:"
+    " run restorecon -RF on each root and password file that is no longer served"
+)
+
 Say = Callable[[str], None]
-
-
-class Selinux:
-    """SELinux as this machine has it: the one edge to libselinux, and what unit tests replace."""
-
-    def __init__(self) -> None:
-        self.core: Any = binding()
-
-    def enabled(self) -> bool:
-        """Whether the kernel has a policy loaded."""
-        return bool(self.core.is_selinux_enabled() == 1)
-
-    def enforcing(self) -> bool:
-        """Whether the kernel denies what the policy does not allow."""
-        return bool(self.core.security_getenforce() == 1)
-
-    def knows(self, context: str) -> bool:
-        """Whether ``context`` is valid under the loaded policy."""
-        try:
-            return bool(self.core.security_check_context_raw(context) == 0)
-        except OSError:
-            return False
-
-    def label(self, path: str, mode: int) -> str:
-        """What the policy's file contexts say of ``path``, "" when nothing."""
-        handle = self.core.selabel_open(0, None, 0)
-        try:
-            return str(self.core.selabel_lookup_raw(handle, path, mode)[1])
-        except OSError:
-            return ""
-        finally:
-            self.core.selabel_close(handle)
-
-
-def binding() -> Any:
-    """libselinux's own Python binding.  Raises MachineFault where there is none, or PyPI's shim in its place.
-
-    The shim is never imported: what is looked for is the C half, which it does not have.
-    """
-    try:
-        return selinux_core()
-    except ImportError as error:
-        spec = importlib.util.find_spec("selinux")
-        shim = f"; {spec.origin} is not it: PyPI's selinux is a shim" if spec and spec.origin else ""
-        raise MachineFault(
-            f"no libselinux binding for Python ({error}){shim}; install python3-selinux or python3-libselinux"
-        ) from None
 
 
 def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
@@ -100,7 +59,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
         loaded = enabled and load(plan, selinux, say)
         try:
             if enabled:
-                relabel(configuration, selinux, say)
+                relabel(configuration, labelled(root), selinux, say)
             changed = transaction.commit()
         except BaseException:  # also when it is interrupted: a policy without its table serves nobody
             if loaded:
@@ -199,8 +158,13 @@ def unload(before: Path, say: Say) -> None:
         say(f"warning: the policy could not be put back ({error}); nothing is served until the next good run")
 
 
-def relabel(configuration: Configuration, selinux: Selinux, say: Say) -> None:
-    """Label all roots and password files, and tell what was left alone.  Raises OSError."""
+def relabel(configuration: Configuration, before: frozenset[str] | None, selinux: Selinux, say: Say) -> None:
+    """Label all roots and password files, and tell what was left alone; ``before`` is what the last run labelled.
+
+    Raises MachineFault, OSError.
+    """
+    keep = frozenset({*(site.vhost.root for site in configuration.sites), *password_files(configuration)})
+    give_back(before, keep, selinux, say)
     outcome = Outcome()
     trees: dict[str, Labels] = {}
     for site in configuration.sites:
@@ -212,11 +176,7 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say) -> None:
         except OSError as error:
             # One customer's tree is no reason to leave all others without their table; his is not served.
             say(f"warning: {tree} could not be labelled ({error.strerror}); what lacks its label is not served")
-    for label in labels(configuration):
-        # restorecon goes by the policy's file contexts, in which a more specific pattern of another module wins.
-        said = selinux.label(label.path, DIRECTORY)
-        if said != context(label.type, label.level):
-            say(f"warning: restorecon would label {label.path} {said or 'nothing'}: another module claims it")
+    check_claims(configuration, selinux, say)
     for file in password_files(configuration):
         try:
             relabel_file(file, context("selsock_passwd_t", "s0"), outcome)
@@ -227,6 +187,40 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say) -> None:
     say(f"labelled {outcome.changed} of {outcome.seen} files; the others were right")
 
 
+def check_claims(configuration: Configuration, selinux: Selinux, say: Say) -> None:
+    """Warn of roots that restorecon would label otherwise: a more specific pattern of another module wins there."""
+    with selinux.file_contexts() as ask:
+        for label in labels(configuration):
+            said = ask(label.path, DIRECTORY)
+            if said != context(label.type, label.level):
+                say(f"warning: restorecon would label {label.path} {said or 'nothing'}: another module claims it")
+
+
+def give_back(paths: frozenset[str] | None, keep: frozenset[str], selinux: Selinux, say: Say) -> None:
+    """Label roots and password files as the policy now says, but what is in ``keep``; ``paths`` None: it is not known.
+
+    Raises MachineFault.
+    """
+    if paths is None:
+        say(f"warning: {UNKNOWN}")
+        return
+    gone = sorted(path for path in paths if keep.isdisjoint((path, *ancestors(path))))
+    if not gone:
+        return
+    outcome = Outcome()
+    with selinux.file_contexts() as ask:
+        for path in gone:
+            try:
+                restore(path, ask, keep, outcome)
+            except FileNotFoundError:
+                continue  # and its labels are gone with it
+            except OSError as error:
+                say(f"warning: the labels of {path} were not put back ({error.strerror}): run restorecon -RF on it")
+    for problem in outcome.skipped:
+        say(f"warning: label not put back: {problem}")
+    say(f"put back the policy's own labels on {outcome.changed} of {outcome.seen} files; the others had them")
+
+
 def context(type_name: str, level: str) -> str:
     """A file's context."""
     return f"system_u:object_r:{type_name}:{level}"
@@ -234,16 +228,22 @@ def context(type_name: str, level: str) -> str:
 
 def reload_units(changed: Iterable[Path], say: Say) -> None:
     """Let systemd read its units again, if one of them changed.  Raises MachineFault."""
-    if any(UNITS in str(place) for place in changed) and Path("/run/systemd/system").is_dir():
+    if any(UNITS in str(place) for place in changed) and is_booted():
         run(["systemctl", "daemon-reload"])
         say("systemd has read its units again; connections from now on use them")
 
 
-def run(command: list[str]) -> None:
-    """Run a program of the system to its end.  Raises MachineFault with what it wrote, on one line, when it fails."""
+def is_booted() -> bool:
+    """Whether systemd runs this machine (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()
+
+
+def run(command: list[str]) -> str:
+    """What a program of the system writes.  Raises MachineFault with its complaint, on one line, when it fails."""
     done = subprocess.run(
         command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         said = "; ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
         raise MachineFault(f"{command[0]} failed with status {done.returncode}: {said or 'no reason given'}")
+    return done.stdout

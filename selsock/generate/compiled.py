@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from selsock.cdb import HEADER, compose
 from selsock.generate.configuration import Configuration
-from selsock.model import Table
+from selsock.model import Table, Vhost
 
 
 def compile_table(configuration: Configuration, generation: str) -> bytes:
@@ -21,19 +22,34 @@ def compile_table(configuration: Configuration, generation: str) -> bytes:
 
 def decoded(table: bytes) -> str:
     """The records of a table as text, each line indented below its key.  Raises ValueError for what is no table."""
+    lines: list[str] = []
+    for key, value in records(table):
+        lines.append(f"{key}\n")
+        lines += [f"    {line}\n" for line in value.splitlines()]
+    return "".join(lines)
+
+
+def vhosts(table: bytes) -> list[Vhost]:
+    """The vhosts of a table, each once for every name that it has.  Raises ValueError for what is no table."""
+    return [Vhost.parse(value.encode()) for key, value in records(table) if key.startswith("host ")]
+
+
+def records(table: bytes) -> Iterator[tuple[str, str]]:
+    """Key and value of each record of a table, in its order.  Raises ValueError for what is no table."""
     if len(table) < HEADER:
         raise ValueError("shorter than the header of a cdb")
+    pointers = list(struct.iter_unpack("<II", table[:HEADER]))
+    # As in cdb.Reader: the last hash table ends the file.
+    if len(table) != max(HEADER, *(position + slots * 8 for position, slots in pointers)):
+        raise ValueError("cut short")
     # The first hash table begins where the records end.
-    end = min(position for position, _ in struct.iter_unpack("<II", table[:HEADER]))
-    lines: list[str] = []
+    end = min(position for position, _ in pointers)
     position = HEADER
     try:
         while position < end:
             key_length, length = struct.unpack_from("<II", table, position)
             start = position + 8 + key_length
             position = start + length
-            lines.append(table[start - key_length : start].decode() + "\n")
-            lines += [f"    {line}\n" for line in table[start:position].decode().splitlines()]
+            yield table[start - key_length : start].decode(), table[start:position].decode()
     except struct.error:
         raise ValueError("cut short") from None
-    return "".join(lines)

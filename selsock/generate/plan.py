@@ -18,13 +18,15 @@ TABLE = "var/lib/selsock/table.cdb"
 # the base module of that name, not stand beside it.
 POLICY = "var/lib/selsock/selsock_tenants.cil"
 RANGES = "var/lib/selsock/ranges"
+APPLIED = "var/lib/selsock/applied"  # the source that all this was made from; see applied.py
+FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
 
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
     (UNITS + "selsock@.service", "units/selsock@.service.j2"),
     (UNITS + "system-selsock.slice", "units/system-selsock.slice.j2"),
-    ("var/lib/selsock/file_contexts", "policy/file_contexts.j2"),
+    (FILE_CONTEXTS, "policy/file_contexts.j2"),
 )
 
 
@@ -50,8 +52,11 @@ class Plan:
         return next(artifact for artifact in self.artifacts if artifact.path == path)
 
 
-def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan:
-    """The plan for ``configuration``; the ledger goes to the absolute ``ledger_path``.  Same in, same out."""
+def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied: bytes) -> Plan:
+    """The plan for ``configuration``; the ledger goes to the absolute ``ledger_path``.  Same in, same out.
+
+    ``applied`` is the source that this is the configuration of, as ``Applied.compose`` gives it.
+    """
     values = {
         "limits": configuration.limits,
         "system": configuration.system,
@@ -66,6 +71,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str) -> Plan
     }
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
     found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
+    found.append(Artifact(APPLIED, 0o600, "", applied))
     found.append(Artifact(POLICY, 0o600, "", policy.encode()))
     found.append(Artifact(TABLE, 0o640, "selsock", compile_table(configuration, generation)))
     if ledger.numbers:

@@ -4,16 +4,22 @@
 import importlib.util
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from selsock.generate import apply as module
-from selsock.generate.apply import Selinux, apply, binding
+from selsock.generate import libselinux
+from selsock.generate.applied import Applied
+from selsock.generate.apply import apply
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import POLICY, TABLE, Plan, plan
+from selsock.generate.libselinux import Selinux, binding
+from selsock.generate.plan import APPLIED, POLICY, TABLE, Plan, plan
 from selsock.generate.ranges import Ledger
+from selsock.generate.relabel import Ask, Outcome
 from selsock.generate.source import load
 
 BASE = "system_u:system_r:selsock_t:s0"
@@ -37,8 +43,9 @@ class FakeSelinux(Selinux):
     def knows(self, context: str) -> bool:
         return context in self.known
 
-    def label(self, path: str, mode: int) -> str:
-        return self.labels.get(path, "")
+    @contextmanager
+    def file_contexts(self) -> Iterator[Ask]:
+        yield lambda path, mode: self.labels.get(path, "")
 
 
 class Machine:
@@ -65,9 +72,10 @@ class Machine:
             if what.startswith(beginning):
                 raise OSError(5, reason, beginning)
 
-    def run(self, command: list[str]) -> None:
+    def run(self, command: list[str]) -> str:
         """Instead of a program of the system."""
         self.step(" ".join(Path(word).name if word.startswith("/") else word for word in command))
+        return ""
 
     def prepared(self, mode: str = "required", auth: bool = True) -> tuple[Configuration, Plan]:
         """A configuration whose root is on this machine, and its plan."""
@@ -79,7 +87,8 @@ class Machine:
         ledger = Ledger()
         # /tmp is no place for a root; for this test it has to be.
         configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", ledger)
-        return configuration, plan(configuration, ledger, "/etc/selsock/vhost.yaml.ranges")
+        applied = Applied(Path("/etc/selsock/vhost.yaml"), text.encode())
+        return configuration, plan(configuration, ledger, str(applied.ledger), applied.compose())
 
     def apply(self, mode: str = "required", auth: bool = True) -> Plan:
         """Apply it."""
@@ -265,6 +274,112 @@ def test_another_module_that_claims_a_root_is_told(machine: Machine) -> None:
     assert "user_home_t" in warnings[0]
 
 
+@pytest.fixture
+def given_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, frozenset[str]]]:
+    """What was given the policy's labels back, and what was not to be touched."""
+    found: list[tuple[str, frozenset[str]]] = []
+
+    def restore(path: str, ask: Ask, keep: frozenset[str], outcome: Outcome) -> None:
+        machine.step(f"give back {path}")
+        found.append((path, keep))
+        outcome.seen, outcome.changed = outcome.seen + 2, outcome.changed + 1
+
+    monkeypatch.setattr(module, "restore", restore)
+    return found
+
+
+Given = list[tuple[str, frozenset[str]]]
+HTPASSWD = "/etc/selsock/users.htpasswd"
+
+
+def test_what_is_no_longer_configured_gets_the_policys_labels(machine: Machine, given_back: Given) -> None:
+    """After the policy is loaded, while the old table is still there; what stays is not touched."""
+    first, second = machine.content, machine.content.parent / "second"
+    second.mkdir()
+    machine.apply()
+    assert given_back == []
+    machine.content = second
+    machine.done.clear()
+    machine.said.clear()
+    machine.apply(auth=False)
+    assert given_back == [(HTPASSWD, frozenset({str(second)})), (str(first), frozenset({str(second)}))]
+    assert machine.done[2:6] == [
+        "semodule -X 400 -i selsock_tenants.cil (with table)",
+        f"give back {HTPASSWD} (with table)",
+        f"give back {first} (with table)",
+        f"label {second} (with table)",
+    ]
+    assert "put back the policy's own labels on 2 of 4 files; the others had them" in machine.said
+    given_back.clear()
+    machine.apply(auth=False)
+    assert given_back == []
+
+
+def test_a_root_inside_one_that_is_still_configured_is_not_given_back(machine: Machine, given_back: Given) -> None:
+    """It has the labels of the outer one from now on."""
+    outer = machine.content
+    machine.content = outer / "inner"
+    machine.content.mkdir()
+    machine.apply(auth=False)
+    machine.content = outer
+    machine.apply(auth=False)
+    assert given_back == []
+
+
+def test_a_root_around_one_that_is_still_configured_leaves_it_out(machine: Machine, given_back: Given) -> None:
+    outer = machine.content
+    machine.apply()
+    machine.content = outer / "inner"
+    machine.content.mkdir()
+    machine.apply()
+    assert given_back == [(str(outer), frozenset({str(outer / "inner"), HTPASSWD}))]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), []),
+        (
+            NotADirectoryError(20, "Not a directory"),
+            ["warning: the labels of {} were not put back (Not a directory): run restorecon -RF on it"],
+        ),
+    ],
+)
+def test_a_root_that_can_not_be_given_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, error: OSError, said: list[str]
+) -> None:
+    """One that is gone has no labels; any other is told, and the rest is done."""
+
+    def restore(*_: object) -> None:
+        raise error
+
+    first, second = machine.content, machine.content.parent / "second"
+    second.mkdir()
+    machine.apply(auth=False)
+    monkeypatch.setattr(module, "restore", restore)
+    machine.content = second
+    machine.said.clear()
+    machine.apply(auth=False)
+    assert [line for line in machine.said if "put back (" in line] == [line.format(first) for line in said]
+    assert f"wrote {machine.root / TABLE}" in machine.said
+
+
+def test_a_last_run_that_can_not_be_read_is_told(machine: Machine, given_back: Given) -> None:
+    machine.apply()
+    for path in (TABLE, APPLIED):
+        (machine.root / path).write_bytes(b"rubbish")
+    machine.apply()
+    assert f"warning: {module.UNKNOWN}" in machine.said
+    assert given_back == []
+
+
+def test_without_selinux_nothing_is_given_back(machine: Machine, given_back: Given) -> None:
+    machine.apply("optional")
+    machine.selinux.is_enabled = False
+    machine.apply("optional", auth=False)
+    assert given_back == []
+
+
 def test_required_selinux_that_is_disabled(machine: Machine) -> None:
     machine.selinux.is_enabled = False
     with pytest.raises(MachineFault, match="SELinux is disabled here, and vhost.yaml requires it"):
@@ -305,7 +420,7 @@ def test_enforcing_selinux_is_no_warning(machine: Machine) -> None:
 def test_enforcing_is_one_alone(monkeypatch: pytest.MonkeyPatch, answer: int, enforcing: bool) -> None:
     """security_getenforce(3): -1 is an error."""
     core = types.SimpleNamespace(security_getenforce=lambda: answer)
-    monkeypatch.setattr(module, "selinux_core", lambda: core)
+    monkeypatch.setattr(libselinux, "selinux_core", lambda: core)
     assert Selinux().enforcing() is enforcing
 
 
@@ -326,7 +441,7 @@ def test_the_shim_of_pypi_is_named_and_never_imported(tmp_path: Path, monkeypatc
     """It would say that SELinux is disabled on a Debian that enforces."""
     (tmp_path / "selinux").mkdir()
     (tmp_path / "selinux/__init__.py").write_text("raise Exception('imported')\n")
-    monkeypatch.setattr(module, "selinux_core", lambda: importlib.import_module("no_such_core"))
+    monkeypatch.setattr(libselinux, "selinux_core", lambda: importlib.import_module("no_such_core"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "selinux", raising=False)
     with pytest.raises(MachineFault) as caught:
@@ -337,9 +452,54 @@ def test_the_shim_of_pypi_is_named_and_never_imported(tmp_path: Path, monkeypatc
 
 
 def test_no_binding_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "selinux_core", lambda: importlib.import_module("no_such_core"))
-    monkeypatch.setattr("selsock.generate.apply.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(libselinux, "selinux_core", lambda: importlib.import_module("no_such_core"))
+    monkeypatch.setattr("selsock.generate.libselinux.importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         MachineFault, match=r"^no libselinux binding for Python \(No module named 'no_such_core'\); install"
     ):
         binding()
+
+
+class Core:
+    """libselinux, as far as file contexts go."""
+
+    def __init__(self, handle: object = "handle") -> None:
+        self.handle = handle
+        self.open = 0
+
+    def selabel_open(self, backend: int, options: None, count: int) -> object:
+        assert (backend, options, count) == (0, None, 0)
+        self.open += 1
+        return self.handle
+
+    def selabel_close(self, handle: object) -> None:
+        assert handle == self.handle
+        self.open -= 1
+
+    def selabel_lookup_raw(self, handle: object, path: str, mode: int) -> list[object]:
+        assert (handle, self.open) == (self.handle, 1)
+        path.encode()  # as the binding does: a name that is no text would be a TypeError
+        if path.startswith("/none"):
+            raise FileNotFoundError(2, "No such file or directory")
+        return [0, f"u:r:{path}:{mode:o}"]
+
+
+def test_file_contexts_are_asked_through_one_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core()
+    monkeypatch.setattr(libselinux, "selinux_core", lambda: core)
+    with Selinux().file_contexts() as ask:
+        assert ask("/srv/a", 0o040755) == "u:r:/srv/a:40755"
+        assert ask("/none", 0o100644) == ""
+        assert ask("/srv/\udcff", 0) == "u:r:/srv/\ufffd:0"
+        assert core.open == 1
+    assert core.open == 0
+
+
+def test_file_contexts_that_can_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libselinux would take the missing handle, and fall over it."""
+    monkeypatch.setattr(libselinux, "selinux_core", lambda: Core(handle=None))
+    with (
+        pytest.raises(MachineFault, match="^the file contexts of the policy can not be read$"),
+        Selinux().file_contexts(),
+    ):
+        pass

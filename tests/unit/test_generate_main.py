@@ -12,6 +12,7 @@ from selsock import __version__
 from selsock.generate import __main__ as module
 from selsock.generate.__main__ import main
 from selsock.generate.faults import MachineFault
+from selsock.generate.plan import APPLIED
 
 SOURCE = """\
 domains: {public: {}, staff: {}}
@@ -22,6 +23,7 @@ FILES = (
     "etc/systemd/system/selsock.socket",
     "etc/systemd/system/selsock@.service",
     "etc/systemd/system/system-selsock.slice",
+    "var/lib/selsock/applied",
     "var/lib/selsock/file_contexts",
     "var/lib/selsock/ranges",
     "var/lib/selsock/selsock_tenants.cil",
@@ -166,7 +168,15 @@ def test_warnings(source: Path, capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "selsock-generate: the following arguments are required: vhost.yaml"),
+        ([], "selsock-generate: one of the arguments vhost.yaml --renew --remove is required"),
+        (["--check"], "selsock-generate: one of the arguments vhost.yaml --renew --remove is required"),
+        (["--renew", "vhost.yaml"], "selsock-generate: argument --renew: not allowed with argument vhost.yaml"),
+        (["--remove", "vhost.yaml"], "selsock-generate: argument --remove: not allowed with argument vhost.yaml"),
+        (["--renew", "--output", "x"], "selsock-generate: argument --renew: not allowed with argument --output"),
+        (["--remove", "--output", "x"], "selsock-generate: argument --remove: not allowed with argument --output"),
+        (["--renew", "--remove"], "selsock-generate: argument --remove: not allowed with argument --renew"),
+        (["--renew", "--check"], "selsock-generate: argument --check: not allowed with argument --renew"),
+        (["--remove", "--diff"], "selsock-generate: argument --diff: not allowed with argument --remove"),
         (["--chec", "vhost.yaml"], "selsock-generate: unrecognized arguments: --chec"),
         (["--check", "--diff", "vhost.yaml"], "selsock-generate: argument --diff: not allowed with argument --check"),
         (
@@ -178,6 +188,7 @@ def test_warnings(source: Path, capsys: Captured) -> None:
             ["--check", "a b.yaml"],
             "selsock-generate: expected a file name of letters, digits and ._-+@=~, not 'a b.yaml'",
         ),
+        (["/a\nb/vhost.yaml"], "selsock-generate: expected a path on one line, not '/a\\nb/vhost.yaml'"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(arguments: list[str], line: str, capsys: Captured) -> None:
@@ -217,10 +228,45 @@ def test_a_directory_that_is_a_file(source: Path, tmp_path: Path, capsys: Captur
     assert said.count("\n") == 1
 
 
-def test_only_root_can_apply(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+@pytest.mark.parametrize("option", ["--renew", "--remove", ""])
+def test_only_root_can_apply(source: Path, option: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setattr("selsock.generate.__main__.os.geteuid", lambda: 1000)
-    assert main([str(source)]) == 3
-    assert capsys.readouterr().err.startswith("selsock-generate: only root can apply a configuration")
+    assert main([option or str(source)]) == 3
+    assert capsys.readouterr().err == (
+        "selsock-generate: only root can apply a configuration or undo it; --check and --output DIR need no root\n"
+    )
+
+
+@pytest.mark.parametrize("option", ["--renew", "--remove"])
+def test_renew_and_remove_are_called_and_tell(option: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Each alone; what one of them raises is one line."""
+    monkeypatch.setattr("selsock.generate.__main__.os.geteuid", lambda: 0)
+    monkeypatch.setattr(module, "Selinux", lambda: None)
+    monkeypatch.setattr(module, "renew", lambda say: say("this was --renew"))
+    monkeypatch.setattr(module, "remove", lambda selinux, say: say("this was --remove"))
+    assert main([option]) == 0
+    assert capsys.readouterr().out == f"this was {option}\n"
+
+    def stands_in_the_way(*_: object) -> None:
+        raise MachineFault("semodule failed with status 1: no reason given")
+
+    monkeypatch.setattr(module, option[2:], stands_in_the_way)
+    assert main([option]) == 3
+    assert capsys.readouterr().err == "selsock-generate: semodule failed with status 1: no reason given\n"
+
+
+def test_what_is_applied_is_the_source_to_the_byte(source: Path, tmp_path: Path, capsys: Captured) -> None:
+    """With its path; and --diff shows when it is another."""
+    source.write_bytes(SOURCE.encode() + b"# \xc3\xa4\r\n# no end of line")
+    out = str(tmp_path / "out")
+    main(["--output", out, str(source)])
+    expected = f"{source}\n".encode() + source.read_bytes()
+    assert (tmp_path / "out" / APPLIED).read_bytes() == expected
+    assert main(["--output", out, "--diff", str(source)]) == 0
+    source.write_text(SOURCE + "# a comment\n")
+    capsys.readouterr()
+    assert main(["--output", out, "--diff", str(source)]) == 1
+    assert f"+++ {out}/{APPLIED}\n" in capsys.readouterr().out
 
 
 def test_an_interruption_is_one_line(source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

@@ -116,7 +116,7 @@ def test_content_of_the_administrators_own_type_is_left_alone() -> None:
 
 def policy(text: str) -> str:
     """The policy for ``text``."""
-    return plan(configured(text), Ledger(), "/etc/selsock/vhost.yaml.ranges").artifact(POLICY).data.decode()
+    return plan(configured(text), Ledger(), "/etc/selsock/vhost.yaml.ranges", b"").artifact(POLICY).data.decode()
 
 
 def test_policy_constrains_exact_content_alone() -> None:

@@ -15,27 +15,29 @@ import pytest
 
 from selsock.cdb import Reader
 from selsock.generate import conflicts
+from selsock.generate.applied import Applied
 from selsock.generate.compiled import decoded
 from selsock.generate.configuration import configure
-from selsock.generate.plan import TABLE, Plan, plan
+from selsock.generate.plan import APPLIED, TABLE, Plan, plan
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import load
 from selsock.model import Table, Vhost
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir())
-LEDGER = "/etc/selsock/vhost.yaml.ranges"
+SOURCE = "/etc/selsock/vhost.yaml"
+LEDGER = f"{SOURCE}.ranges"
 # The lines of the table, since its bytes tell a reviewer nothing.
 READABLE = "table.txt"
 
 
 def planned(case: str) -> Plan:
     """The plan for a case, as if its source were /etc/selsock/vhost.yaml."""
-    source = load((GOLDEN / case / "vhost.yaml").read_bytes(), "vhost.yaml")
+    data = (GOLDEN / case / "vhost.yaml").read_bytes()
     ledger = Ledger()
-    configuration = configure(source, "vhost.yaml", ledger)
+    configuration = configure(load(data, "vhost.yaml"), "vhost.yaml", ledger)
     conflicts.check(configuration)
-    return plan(configuration, ledger, LEDGER)
+    return plan(configuration, ledger, LEDGER, Applied(Path(SOURCE), data).compose())
 
 
 def made(case: str) -> dict[str, bytes]:
@@ -90,19 +92,22 @@ def test_same_input_gives_same_bytes_in_another_process(seed: str, tmp_path: Pat
     environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(GOLDEN.parents[1])}
     subprocess.run(command, check=True, env=environment, capture_output=True)
     for path, data in made("full").items():
-        if path.startswith("expected/") and not path.endswith(".ranges"):
+        if path.startswith("expected/") and not path.endswith((".ranges", APPLIED)):
             assert (tmp_path / "out" / path.removeprefix("expected/")).read_bytes() == data, path
     ledger = tmp_path / "out" / f"{tmp_path}/vhost.yaml.ranges".lstrip("/")
     assert ledger.read_bytes() == made("full")[f"expected{LEDGER}"]
+    expected = made("full")[f"expected/{APPLIED}"].replace(SOURCE.encode(), f"{tmp_path}/vhost.yaml".encode(), 1)
+    assert (tmp_path / "out" / APPLIED).read_bytes() == expected
 
 
 def test_permissions() -> None:
-    """The table is for the handler's group alone, the policy for root, the rest for everyone."""
+    """The table is for the handler's group alone, policy and source for root, the rest for everyone."""
     assert {(artifact.path, artifact.mode, artifact.group) for artifact in planned("full").artifacts} == {
         ("etc/selsock/vhost.yaml.ranges", 0o644, ""),
         ("etc/systemd/system/selsock.socket", 0o644, ""),
         ("etc/systemd/system/selsock@.service", 0o644, ""),
         ("etc/systemd/system/system-selsock.slice", 0o644, ""),
+        ("var/lib/selsock/applied", 0o600, ""),
         ("var/lib/selsock/file_contexts", 0o644, ""),
         ("var/lib/selsock/ranges", 0o644, ""),
         ("var/lib/selsock/selsock_tenants.cil", 0o600, ""),

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the bytes of a source to a plan: the one way there, for what an administrator gives and what is in force."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from selsock.generate import conflicts
+from selsock.generate.applied import Applied
+from selsock.generate.configuration import Configuration, configure
+from selsock.generate.machine import unusual_ports
+from selsock.generate.plan import RANGES, Plan, plan
+from selsock.generate.ranges import merged
+from selsock.generate.source import load
+
+
+def prepare(source: Path, data: bytes, root: Path) -> tuple[Configuration, Plan]:
+    """Check ``data``, read from ``source``, and plan for ``root``; warn of what is allowed but doubtful.
+
+    Raises BadSource, and OSError for a ledger that can not be read.
+    """
+    applied = Applied(source.absolute(), data)
+    # Beside the source, where it is kept; this machine's own, so that two sources never give one pair twice; and the
+    # first again where an earlier --output has put it.
+    ledgers = [Path(f"{source}.ranges"), root / RANGES, root / str(applied.ledger).lstrip("/")]
+    ledger = merged([(str(path), read_ledger(path)) for path in ledgers if os.path.lexists(path)])
+    configuration = configure(load(data, str(source)), source.name, ledger)
+    conflicts.check(configuration)
+    warn(configuration)
+    return configuration, plan(configuration, ledger, str(applied.ledger), applied.compose())
+
+
+def read_ledger(path: Path) -> bytes:
+    """The bytes of a ledger; never through a link, since an error shows the line that it is about."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read()
+
+
+def warn(configuration: Configuration) -> None:
+    """Say on stderr what the operator should know."""
+    if not configuration.required:
+        print("warning: selinux: optional serves without confinement where SELinux does not enforce", file=sys.stderr)
+    for port in unusual_ports(configuration.listen):
+        hint = f"semanage port -a -t http_port_t -p tcp {port}"
+        print(
+            f"hint: port {port} is not one of a web server; if it can not be bound, no port is: {hint}", file=sys.stderr
+        )

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--remove``: undoes what applying has done on this machine.
+
+The base module is not touched: who installed it removes it.  The source that was applied goes last, so that a run that
+was interrupted, or failed, is simply run again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from selsock.generate.applied import labelled, read
+from selsock.generate.apply import PRIORITY, Say, give_back, is_booted, run
+from selsock.generate.faults import MachineFault
+from selsock.generate.libselinux import Selinux
+from selsock.generate.plan import APPLIED, FILE_CONTEXTS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
+
+HEADER = b"# Written by selsock-generate "
+MODULE = Path(POLICY).stem
+REST = (RANGES, FILE_CONTEXTS, POLICY, APPLIED)  # in this order
+STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
+
+
+def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
+    """Undo all that applying has done, and tell ``say``.  Raises MachineFault and OSError.
+
+    ``root`` is where the artifacts are, for tests; policy, labels and systemd are always this machine's.
+    """
+    units = own_units(root, say)
+    module = is_installed(root)
+    rest = [root / path for path in REST]
+    if not module and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest)):
+        say("nothing to remove")
+        return
+    stop(say)
+    paths = labelled(root)
+    # From the first of these on nothing is served.
+    delete((root / TABLE, *units), say)
+    if is_booted():
+        run(["systemctl", "daemon-reload"])
+        say("systemd has read its units again")
+    if module:
+        run(["semodule", "-X", PRIORITY, "-r", MODULE])
+        say(f"removed policy module {MODULE}")
+    if selinux.enabled():
+        # Nothing at all was never applied, and yet there was something to remove: so it is not known.
+        give_back(paths or None, frozenset(), selinux, say)
+    tell_ledger(root, say)
+    delete(rest, say)
+
+
+def own_units(root: Path, say: Say) -> list[Path]:
+    """The units that selsock-generate wrote; others of their names are somebody else's, and are told."""
+    found: list[Path] = []
+    for path, _ in TEMPLATES:
+        place = root / path
+        if not path.startswith(UNITS) or not os.path.lexists(place):
+            continue
+        if not place.is_symlink() and any(line.startswith(HEADER) for line in place.read_bytes().splitlines()):
+            found.append(place)
+        else:
+            say(f'left {place}: it has no line "{HEADER.decode()}…", so it is somebody else\'s')
+    return found
+
+
+def is_installed(root: Path) -> bool:
+    """Whether our module is in the policy store.  Raises MachineFault, OSError where there is a store and no semodule."""
+    if not any(place.is_dir() for store in STORES for place in (root / store).glob("*/active")):
+        return False
+    # semodule(8): with -lfull a line is priority, name, language, and perhaps "disabled".
+    lines = run(["semodule", "-lfull"]).splitlines()
+    return any(line.split()[:2] == [PRIORITY, MODULE] for line in lines)
+
+
+def stop(say: Say) -> None:
+    """End the listener and all connections: a process whose type is removed would be left without a label."""
+    booted = is_booted()
+    unless_missing(["systemctl", "disable", *["--now"] * booted, "selsock.socket"])
+    if booted:
+        unless_missing(["systemctl", "stop", "system-selsock.slice"])
+    say("stopped and disabled selsock.socket, and all connections" if booted else "disabled selsock.socket")
+
+
+def unless_missing(command: list[str]) -> None:
+    """Run systemctl; that there is no such unit is no failure.  Raises MachineFault for any other."""
+    try:
+        run(command)
+    except MachineFault as error:
+        if not any(f"{command[-1]} {problem}" in str(error) for problem in ("does not exist", "not loaded")):
+            raise
+
+
+def delete(places: Iterable[Path], say: Say) -> None:
+    """Delete those of ``places`` that are there.  Raises OSError."""
+    for place in places:
+        if os.path.lexists(place):
+            place.unlink()
+            say(f"removed {place}")
+
+
+def tell_ledger(root: Path, say: Say) -> None:
+    """Say that the ledger beside the source was kept, and where."""
+    try:
+        applied = read(root)
+    except MachineFault as error:
+        say(f"warning: {error}; the ledger beside the source was kept")
+        return
+    if applied and (root / str(applied.ledger).lstrip("/")).exists():
+        say(f"kept {applied.ledger}: backups may still carry its categories")

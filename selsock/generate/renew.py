@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--renew``: what is in force, made anew by the selsock that is installed now.  For a package, after an upgrade.
+
+Never from the file as it is now on disk: an upgrade must not put somebody's unfinished edit in force.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from selsock.generate.applied import Applied, read
+from selsock.generate.apply import Say, apply
+from selsock.generate.drain import drain, starting
+from selsock.generate.libselinux import Selinux
+from selsock.generate.prepare import prepare
+
+
+def renew(say: Say, root: Path = Path("/")) -> None:
+    """Apply again what is in force, and wait for connections that were starting.  Raises what applying raises."""
+    before = starting()
+    try:
+        applied = read(root)
+        if applied is None:
+            say("nothing is applied yet: the packaged configuration needs no renewal")
+            return
+        hint(applied)
+        configuration, plan = prepare(applied.source, applied.data, root)
+        apply(configuration, plan, Selinux(), say, root)
+    finally:  # the upgrade goes on whether this was possible or not
+        drain(before, say)
+
+
+def hint(applied: Applied) -> None:
+    """Say on stderr when the source on disk is not what is in force."""
+    try:
+        if applied.source.read_bytes() == applied.data:
+            return
+        problem = "differs from what is in force"
+    except OSError as error:
+        problem = f"can not be compared with what is in force ({error.strerror})"
+    print(f"hint: {applied.source} {problem}; renewed is what is in force", file=sys.stderr)

@@ -45,7 +45,7 @@ def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
         run(["semodule", "-X", PRIORITY, "-r", MODULE])
         say(f"removed policy module {MODULE}")
     if selinux.enabled():
-        # Nothing at all was never applied, and yet there was something to remove: so it is not known.
+        # No path at all: table and source are gone, though something else was there to be removed.
         give_back(paths or None, frozenset(), selinux, say)
     tell_ledger(root, say)
     delete(rest, say)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for connections that are starting: which they are, when each has had what it needs, and when it is enough."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from selsock.generate.drain import PATIENCE, drain, starting
+from selsock.generate.drain import PATIENCE, domain, drain, starting
 
 BEFORE, TENANT = "system_u:system_r:selsock_t:s0", "system_u:system_r:selsock_public_t:s0:c0,c1"
 SERVE = "/usr/bin/python3\0-ISB\0/usr/libexec/selsock/serve\0/var/lib/selsock/table.cdb\0"
@@ -134,5 +136,12 @@ def test_patience_ends_with_a_warning(proc: Proc) -> None:
 
 
 def test_the_real_proc_is_understood() -> None:
-    """No instance runs here, and every process can be looked at."""
-    assert starting() == frozenset()
+    """A process that looks like an instance is found while it runs, and not after; unless SELinux tells its domain."""
+    command = [sys.executable, "-c", "input()", "/usr/libexec/selsock/serve"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        place = Path(f"/proc/{process.pid}")
+        while b"input()" not in (place / "cmdline").read_bytes():
+            pass  # between fork and exec
+        expected = [str(process.pid)] if domain(place) == "" else []
+        assert [pid for pid, _ in starting() if pid == place.name] == expected
+    assert [pid for pid, _ in starting() if pid == place.name] == []

@@ -3,8 +3,20 @@
 
 DESTDIR =
 PREFIX = /usr
-PYTHONLIB = $(PREFIX)/lib/python3/dist-packages
+SYSCONFDIR = /etc
 ARGS =
+
+# The one place where the version stands.
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' selsock/__init__.py)
+# Everything that must not be mixed with another release lies in a directory of this name.
+RELEASE = $(VERSION)
+CODE = $(PREFIX)/lib/selsock/$(RELEASE)
+
+# SELinux's policy store: targeted on Fedora, default on Debian.
+SELINUXTYPE := $(or $(shell sed -n 's/^SELINUXTYPE=//p' /etc/selinux/config 2>/dev/null),targeted)
+# The stacks that the distribution keeps for services, as pam.d/selsock includes them.
+PAM_AUTH := $(if $(wildcard /etc/pam.d/common-auth),common-auth,password-auth)
+PAM_ACCOUNT := $(if $(wildcard /etc/pam.d/common-account),common-account,password-auth)
 
 # Debian's own Python: the bindings of SELinux and systemd come from its packages, and PATH may hold another one.
 PYTHON3 = /usr/bin/python3
@@ -19,11 +31,15 @@ VM_PACKAGES = chromium
 
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
-SHELL_SCRIPTS = .ci/run $(shell git ls-files '*.sh')
+SHIPPED = selsock units policy packaging docs/man Makefile pyproject.toml LICENSE README.md ARCHITECTURE.md SECURITY.md \
+	CHANGELOG.md
+SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell git ls-files '*.sh' 2>/dev/null)
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
-INSTALL_DATA = install -m 644 -t
+INSTALL_DATA = install -p -m 644 -D -t
+# Byte code for the Python that runs it.  unchecked: a source that is never looked at costs no stat() per connection.
+COMPILE = $(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash -s $(DESTDIR)/ -p /
 
-.PHONY: help demo check unit systemd vm lint bench install clean
+.PHONY: help demo check unit rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:
 
 help:
@@ -31,18 +47,23 @@ help:
 	@echo 'make check      everything below, in this order: what CI runs'
 	@echo 'make lint       ruff, mypy, shellcheck, selint'
 	@echo 'make unit       tests that need no privilege (seconds)'
+	@echo 'make rpm        build the packages in a Debian tree, lint and test them; they are left in build/rpm (root)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
 	@echo 'make bench      what a connection costs, beside the bare interpreter (root)'
-	@echo 'make install    install into DESTDIR, default /'
+	@echo 'make build      man pages, policy and the packaged configuration'
+	@echo 'make install    what the packages contain, into DESTDIR, default /; also install-selsock, install-selinux'
+	@echo 'make dist       the source archive and the spec that an RPM is built from'
+	@echo 'make release-check  list what a release needs, and check it'
 	@echo 'make clean      remove what make made, but for the cached root trees and images in .cache'
 	@echo
-	@echo 'variables       DESTDIR, PREFIX=/usr, PYTHONLIB=PREFIX/lib/python3/dist-packages, ARGS (for pytest, or the demo)'
+	@echo 'variables       DESTDIR, PREFIX=/usr, SYSCONFDIR=/etc, SELINUXTYPE, RELEASE, ARGS (for pytest, or the demo)'
 	@echo 'environment     SELSOCK_CACHE=.cache, SELSOCK_MIRROR (a Debian mirror)'
 
 check:
 	$(MAKE) lint
 	$(MAKE) unit
+	$(MAKE) rpm
 	$(MAKE) systemd
 	$(MAKE) vm
 
@@ -55,6 +76,10 @@ lint: .venv/ready
 
 unit: .venv/ready
 	$(VENV)/python -m pytest tests/unit tests/test_layering.py tests/test_typing.py $(ARGS)
+
+rpm: .venv/ready .venv/machines
+	$(NEEDS_ROOT)
+	$(VENV)/python -m pytest tests/rpm $(ARGS)
 
 systemd: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
@@ -85,22 +110,77 @@ bench: .venv/ready .venv/machines
 	@tests/install-packages $(PACKAGES)
 	@mkdir -p .venv && touch $@
 
+build: $(MAN_PAGES) build/welcome build/selinux/selsock.pp.bz2
+
 build/man/%: docs/man/%.scd
 	@mkdir -p build/man
 	scdoc <$< >$@
 
-install: $(if $(shell command -v scdoc),$(MAN_PAGES))
-	install -d $(DESTDIR)$(PYTHONLIB) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
-	for page in $(notdir $(filter %.5 %.8,$^)); do \
-		install -D -m 644 build/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
-	install -d $(DESTDIR)$(PREFIX)/share/selsock/units $(DESTDIR)$(PREFIX)/share/selsock/policy $(DESTDIR)/etc/selsock
-	find selsock -name '*.py' -exec install -D -m 644 {} $(DESTDIR)$(PYTHONLIB)/{} \;
-	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/units units/*
-	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/policy policy/*.j2
-	sed 's|@PYTHONLIB@|$(PYTHONLIB)|g' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
-	printf '%s\n' '#!$(PYTHON3) -I' 'from selsock.generate.__main__ import main' 'raise SystemExit(main())' \
-		>$(DESTDIR)$(PREFIX)/bin/selsock-generate
+# The packaged configuration, compiled: it serves a welcome page before anybody has run selsock-generate.
+build/welcome: packaging/vhost.yaml $(wildcard selsock/*.py selsock/generate/*.py units/*.j2 policy/*.j2)
+	rm -rf $@
+	$(PYTHON3) -B -m selsock.generate --output $@ packaging/vhost.yaml
+	@touch $@
+
+build/selinux/selsock.pp.bz2: policy/selsock.te policy/selsock.if policy/selsock.fc
+	install -d build/selinux
+	cp policy/selsock.te policy/selsock.if policy/selsock.fc build/selinux
+	$(MAKE) -C build/selinux -f /usr/share/selinux/devel/Makefile selsock.pp
+	bzip2 --best --force --keep build/selinux/selsock.pp
+
+install: install-selsock install-selinux
+
+install-selsock: $(MAN_PAGES) build/welcome
+	find selsock -name '*.py' -exec install -p -m 644 -D {} $(DESTDIR)$(CODE)/{} \;
+	$(INSTALL_DATA) $(DESTDIR)$(CODE)/units units/*.j2
+	$(INSTALL_DATA) $(DESTDIR)$(CODE)/policy policy/*.j2
+	$(COMPILE) $(DESTDIR)$(CODE)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
+	sed 's|@CODE@|$(CODE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
+	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate
 	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/serve $(DESTDIR)$(PREFIX)/bin/selsock-generate
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in selsock.socket selsock@.service system-selsock.slice; do \
+		sed -e 's|^# Written by selsock-generate .*|# As packaged; selsock-generate writes its own to /etc/systemd/system, which come before these.|' \
+			-e 's|/var/lib/selsock/table.cdb|$(PREFIX)/share/selsock/welcome.cdb|' \
+			build/welcome/etc/systemd/system/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; \
+	done
+	install -p -m 644 -D packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/selsock.conf
+	install -p -m 644 -D packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/selsock.conf
+	install -p -m 644 -D build/welcome/var/lib/selsock/table.cdb $(DESTDIR)$(PREFIX)/share/selsock/welcome.cdb
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/welcome packaging/welcome/index.html
+	$(INSTALL_DATA) $(DESTDIR)$(SYSCONFDIR)/selsock packaging/vhost.yaml
+	install -d $(DESTDIR)$(SYSCONFDIR)/pam.d
+	sed -e 's|@PAM_AUTH@|$(PAM_AUTH)|' -e 's|@PAM_ACCOUNT@|$(PAM_ACCOUNT)|' packaging/selsock.pam \
+		>$(DESTDIR)$(SYSCONFDIR)/pam.d/selsock
+	install -p -m 644 -D packaging/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/selsock-generate
+	for page in $(notdir $(MAN_PAGES)); do \
+		install -p -m 644 -D build/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; \
+	done
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/doc/selsock README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/licenses/selsock LICENSE
+	install -d -m 750 $(DESTDIR)/var/lib/selsock
+
+install-selinux: build/welcome build/selinux/selsock.pp.bz2
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selinux/packages/$(SELINUXTYPE) \
+		build/selinux/selsock.pp.bz2 build/welcome/var/lib/selsock/selsock_tenants.cil
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selinux/devel/include/distributed policy/selsock.if
+
+# The time stamps are those of the last commit that changed what is shipped: same content, same bytes.
+dist: EPOCH = $(shell git log -1 --format=%ct -- $(SHIPPED))
+dist:
+	install -d build/rpm
+	git ls-files -z | tar --create --null --files-from=- --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --transform='s,^,selsock-$(VERSION)/,' | gzip -n >build/rpm/selsock-$(VERSION).tar.gz
+	sed 's/^Version:.*/Version:        $(VERSION)/' packaging/rpm/selsock.spec >build/rpm/selsock.spec
+	@echo $(EPOCH) >build/rpm/epoch
+
+shipped:
+	@echo $(SHIPPED)
+
+release-check: .venv/ready
+	$(VENV)/python packaging/release_check.py
 
 clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

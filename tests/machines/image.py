@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bootable, labelled ext4 images of the trixie tree, kept in the cache by what they are made of.
 
-Everything slow about SELinux is done here, natively in a chroot: the policy is built, linked and loaded into the store
-(2 seconds, where the emulated machine needs 30), and every file is labelled from the result.
+Everything slow about SELinux is done here, natively in a chroot: the packages are installed, the policy is linked and
+loaded into the store (2 seconds, where the emulated machine needs 30), and every file is labelled from the result.
 """
 
 import hashlib
@@ -10,25 +10,16 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.machines.commands import CHECKOUT, Report, cache, run, to_stderr
-from tests.machines.install import (
-    BASE_POLICY,
-    GENERATED_POLICY,
-    Files,
-    build_base_policy,
-    install_selsock,
-    mask,
-    stage,
-    write_files,
-)
+from tests.machines.commands import Report, cache, run, to_stderr
+from tests.machines.install import GENERATED_POLICY, Files, mask, stage, write_files
+from tests.machines.packages import Packages, install, packages
 from tests.machines.trees import FILE_CONTEXTS, locked, overlay, run_in, tree
 
 _KEPT = 3  # images, each some 400 MB
-_INGREDIENTS = ("selsock", "units", "policy", "packaging", "Makefile", "tests/machines")
 _UNITS = ("auditd.service", "ssh.service", "systemd-networkd.service")
 # What a test machine does not need and would have to emulate.
 _UNWANTED = [
@@ -108,20 +99,21 @@ def build(recipe: Recipe, report: Report = to_stderr) -> Image:
     base = tree("trixie", report)
     images = cache() / "images"
     images.mkdir(exist_ok=True)
-    directory = images / _key(base, recipe)
+    shipped = packages(report) if recipe.vhost_yaml is not None else None
+    directory = images / _key(base, recipe, shipped)
     with locked(images / "lock"):
         if not directory.exists():
-            _build(base, recipe, directory, report)
+            _build(base, recipe, shipped, directory, report)
         os.utime(directory)
         _remove_old(images)
     return Image(directory)
 
 
-def _build(base: Path, recipe: Recipe, directory: Path, report: Report) -> None:
+def _build(base: Path, recipe: Recipe, shipped: Packages | None, directory: Path, report: Report) -> None:
     building = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-", dir=directory.parent))
     try:
         with overlay(base) as root:
-            _fill(root, recipe, building, report)
+            _fill(root, recipe, shipped, building, report)
             report("writing the image")
             _write(root, building)
         building.rename(directory)
@@ -130,21 +122,16 @@ def _build(base: Path, recipe: Recipe, directory: Path, report: Report) -> None:
     report("the image is ready")
 
 
-def _key(base: Path, recipe: Recipe) -> str:
-    digest = hashlib.sha256(repr((base.name, recipe)).encode())
-    for path in _ingredients():
-        digest.update(repr((str(path), path.stat().st_mode, path.read_bytes())).encode())
+def _key(base: Path, recipe: Recipe, shipped: Packages | None) -> str:
+    name = shipped.directory.name if shipped else ""
+    digest = hashlib.sha256(repr((base.name, recipe, name)).encode())
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.is_file():
+            digest.update(repr((path.name, path.read_bytes())).encode())
     return digest.hexdigest()[:16]
 
 
-def _ingredients() -> Iterator[Path]:
-    for name in _INGREDIENTS:
-        start = CHECKOUT / name
-        found = [start] if start.is_file() else sorted(start.rglob("*"))
-        yield from (path for path in found if path.is_file() and "__pycache__" not in path.parts)
-
-
-def _fill(root: Path, recipe: Recipe, directory: Path, report: Report) -> None:
+def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path, report: Report) -> None:
     """Install and configure everything in root."""
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / "key"])
     write_files(root, _SETTINGS)
@@ -154,15 +141,14 @@ def _fill(root: Path, recipe: Recipe, directory: Path, report: Report) -> None:
     mask(root, _UNWANTED)
     run_in(root, ["systemctl", "enable", *_UNITS])
     modules: list[str] = []
-    if recipe.vhost_yaml is None:
+    if recipe.vhost_yaml is None or shipped is None:
         write_files(root, recipe.files)
     else:
-        report("installing selsock and building its policy")
-        install_selsock(root)
-        build_base_policy(root)
+        report("installing the packages")
+        install(root, shipped.paths())
         report("running selsock-generate")
         stage(root, recipe.vhost_yaml, recipe.files)
-        modules += ["-X", "200", "-i", BASE_POLICY, "-X", "400", "-i", GENERATED_POLICY]
+        modules += ["-X", "400", "-i", GENERATED_POLICY]
     for name, text in recipe.modules.items():
         write_files(root, {f"/var/tmp/{name}.cil": (text.encode(), 0o600)})
         modules += ["-X", "400", "-i", f"/var/tmp/{name}.cil"]

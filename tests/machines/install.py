@@ -4,7 +4,6 @@
 Every function changes the tree that it is given: an overlay, never a tree of the cache.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from tests.machines.commands import CHECKOUT, run
 from tests.machines.trees import run_in
 
 Files = Mapping[str, tuple[bytes, int]]  # absolute path in the machine: content, mode; owned by root
-BASE_POLICY = "/usr/share/selinux/packages/selsock.pp"
 # Not selsock.cil: semodule names a module after its file, and the base module would be overridden by it.
 GENERATED_POLICY = "/var/lib/selsock/selsock_tenants.cil"
-_PACKAGE = "/usr/lib/python3/dist-packages/selsock"
+_CODE = "/usr/lib/selsock"
 
 
 def write_files(tree: Path, files: Files) -> None:
@@ -36,23 +34,11 @@ def mask(tree: Path, units: Sequence[str]) -> None:
 
 
 def install_selsock(tree: Path) -> None:
-    """Install this checkout as an operator would, with byte code for the tree's own Python."""
-    run(["make", "--no-print-directory", "install", f"DESTDIR={tree}"], cwd=CHECKOUT)
-    # unchecked: a source file that is never looked at cannot be stale, and costs no stat() per connection.
-    compiled = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _PACKAGE]
+    """Install this checkout as an operator without rpm would, with byte code for the tree's own Python."""
+    # On the host, since a tree has no make; so what it would compile is for another Python.
+    run(["make", "--no-print-directory", "install-selsock", f"DESTDIR={tree}", "COMPILE=:"], cwd=CHECKOUT)
+    compiled = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _CODE]
     run_in(tree, compiled)
-
-
-def build_base_policy(tree: Path) -> None:
-    """Build policy/selsock.{te,if,fc} with the tree's selinux-policy-dev and leave the package at BASE_POLICY."""
-    build = tree / "var/tmp/selsock-policy"
-    build.mkdir()
-    for suffix in ("te", "if", "fc"):
-        shutil.copy(CHECKOUT / f"policy/selsock.{suffix}", build)
-    script = "cd /var/tmp/selsock-policy && make -f /usr/share/selinux/devel/Makefile selsock.pp && "
-    script += f"install -D -m644 selsock.pp {BASE_POLICY}"
-    run_in(tree, ["sh", "-c", script])
-    shutil.rmtree(build)
 
 
 def stage(tree: Path, vhost_yaml: str, files: Files) -> None:
@@ -65,6 +51,6 @@ def stage(tree: Path, vhost_yaml: str, files: Files) -> None:
     # tar, because cp would give the mode of the staged directories to /, /etc and /var.
     copy = "tar -C /stage -c . | tar -C / -x --preserve-permissions --no-overwrite-dir && rm -r /stage"
     run_in(tree, ["bash", "-o", "pipefail", "-c", copy])
-    run_in(tree, ["systemd-sysusers"])
-    run_in(tree, ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/selsock.conf"])
+    run_in(tree, ["systemd-sysusers", "selsock.conf"])
+    run_in(tree, ["systemd-tmpfiles", "--create", "selsock.conf"])
     run_in(tree, ["systemctl", "enable", "selsock.socket"])

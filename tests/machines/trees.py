@@ -22,13 +22,19 @@ _BOTH = (
 )
 _SELINUX = (
     "udev linux-image-cloud-amd64 selinux-policy-default selinux-policy-dev policycoreutils policycoreutils-python-utils"
-    " semodule-utils checkpolicy setools auditd openssh-server kmod make python3-crypt-r"
+    " semodule-utils checkpolicy setools auditd openssh-server kmod make python3-crypt-r rpm"
 )
-PACKAGES = {  # suite: what it carries
-    "bookworm": _BOTH.split(),  # systemd 252, Python 3.11
-    "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13; the tree of the VM, too
+# What builds and tests the package, beside what it runs on.
+_BUILD = (
+    "rpmlint bzip2 scdoc secilc tinycdb apache2-utils openssl pamtester python3-setuptools python3-pytest"
+    " python3-hypothesis python3-h11"
+)
+PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
+    "bookworm": f"{_BOTH} rpm".split(),  # systemd 252, Python 3.11, rpm 4.18
+    "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13, rpm 4.20; the tree of the VM, too
+    "trixie-build": f"{_BOTH} {_SELINUX} {_BUILD}".split(),
 }
-SUITES = tuple(PACKAGES)
+SUITES = ("bookworm", "trixie")
 # Nobody reads these in a test machine; without them its image is made in half the time.
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
 # The initrd loads these alone, and is not compressed: unpacking is slow where the processor is emulated.
@@ -39,21 +45,21 @@ _INITRD = {
 FILE_CONTEXTS = "/etc/selinux/default/contexts/files/file_contexts"
 
 
-def tree(suite: str, report: Report = to_stderr) -> Path:
-    """The root tree of a suite, built when the cache has none made from the same recipe."""
-    path = cache() / "trees" / f"{suite}-{_key(suite)}"
+def tree(name: str, report: Report = to_stderr) -> Path:
+    """The root tree ``name`` of PACKAGES, built when the cache has none made from the same recipe."""
+    path = cache() / "trees" / f"{name}-{_key(name)}"
     path.parent.mkdir(exist_ok=True)
-    with locked(path.parent / f"{suite}.lock"):
+    with locked(path.parent / f"{name}.lock"):
         if not path.exists():
-            report(f"building the {suite} tree with mmdebstrap (about a minute, once)")
-            with signs_of_life(f"building the {suite} tree", report):
-                _build(suite, path)
-            report(f"the {suite} tree is ready")
+            report(f"building the {name} tree with mmdebstrap (about a minute, once)")
+            with signs_of_life(f"building the {name} tree", report):
+                _build(name, path)
+            report(f"the {name} tree is ready")
     return path
 
 
-def _key(suite: str) -> str:
-    recipe = repr((suite, PACKAGES[suite], _LEFT_OUT, _INITRD, _mirror()))
+def _key(name: str) -> str:
+    recipe = repr((name, PACKAGES[name], _LEFT_OUT, _INITRD, _mirror()))
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
@@ -62,19 +68,20 @@ def _mirror() -> list[str]:
     return [mirror] if mirror else []
 
 
-def _build(suite: str, path: Path) -> None:
+def _build(name: str, path: Path) -> None:
     """Build beside path and rename, so that a tree in the cache is always whole."""
-    building = Path(tempfile.mkdtemp(prefix=f".{suite}-", dir=path.parent))
+    building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=path.parent))
+    suite = name.partition("-")[0]
     try:
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--components=main"]
         command += [
-            f"--include={','.join(PACKAGES[suite])}",
+            f"--include={','.join(PACKAGES[name])}",
             *(f"--dpkgopt=path-exclude={p}" for p in _LEFT_OUT),
         ]
-        if suite == "trixie":
+        if name.startswith("trixie"):
             command += [f"--essential-hook={_writes(name, text)}" for name, text in _INITRD.items()]
         run([*command, suite, building / "root", *_mirror()], timeout=1800)
-        if suite == "trixie":
+        if name == "trixie":
             # Labelled here, so that relabelling an overlay later copies up only what differs.
             run_in(building / "root", ["setfiles", "-F", "-T0", FILE_CONTEXTS, "/"], mounts=False)
         (building / "root").rename(path)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.machines.evidence import pytest_configure, pytest_runtest_makereport, reporter
-from tests.machines.install import BASE_POLICY, GENERATED_POLICY, build_base_policy, install_selsock, stage
+from tests.machines.install import GENERATED_POLICY, stage
+from tests.machines.packages import install, packages
 from tests.machines.trees import overlay, run_in, tree
 from tests.site import files, whole_yaml
 
@@ -19,14 +20,14 @@ Query = Callable[..., list[str]]
 @pytest.fixture(scope="session")
 def query(pytestconfig: pytest.Config) -> Iterator[Query]:
     """query(program, *words): the lines that a setools program prints about the linked policy."""
-    with overlay(tree("trixie", reporter(pytestconfig))) as root:
-        install_selsock(root)
-        build_base_policy(root)
-        stage(root, whole_yaml(), files())
+    report = reporter(pytestconfig)
+    with overlay(tree("trixie", report)) as root:
         # Debian leaves these checks off; Fedora has them on.
         run_in(root, ["sed", "-i", "s/^expand-check=.*/expand-check=1/", "/etc/selinux/semanage.conf"])
         run_in(root, ["grep", "-qx", "expand-check=1", "/etc/selinux/semanage.conf"])
-        run_in(root, ["semodule", "-n", "-X", "200", "-i", BASE_POLICY, "-X", "400", "-i", GENERATED_POLICY])
+        install(root, packages(report).paths())
+        stage(root, whole_yaml(), files())
+        run_in(root, ["semodule", "-n", "-X", "400", "-i", GENERATED_POLICY])
         (policy,) = (root / "etc/selinux/default/policy").glob("policy.*")
         path = "/" + str(policy.relative_to(root))
 

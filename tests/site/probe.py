@@ -7,14 +7,15 @@ answer is JSON.  Everything runs where tenant code would: in a child forked afte
 ``raw=1`` asks for the serving process itself.
 """
 
+import os
 import sys
 
-sys.path.append("/usr/lib/python3/dist-packages")
+(release,) = os.listdir("/usr/lib/selsock")
+sys.path.append(f"/usr/lib/selsock/{release}")
 
 import errno
 import hashlib
 import json
-import os
 import re
 import socket
 import urllib.parse

@@ -67,15 +67,12 @@ def test_exposure(suite: str, root: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_sysusers_and_tmpfiles_are_understood(suite: str, root: Path) -> None:
+def test_sysusers_and_tmpfiles_are_understood(root: Path) -> None:
     """And give the handler a user that owns nothing, and a directory that it can only read."""
     with overlay(root) as machine:
-        for name in ("sysusers.d", "tmpfiles.d"):
-            data = (GOLDEN / "minimal" / "expected" / "etc" / name / "selsock.conf").read_bytes()
-            (machine / "etc" / name).mkdir(exist_ok=True)
-            (machine / "etc" / name / "selsock.conf").write_bytes(data)
-        run_in(machine, ["systemd-sysusers", "/etc/sysusers.d/selsock.conf"])
-        run_in(machine, ["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/selsock.conf"])
+        install_selsock(machine)
+        run_in(machine, ["systemd-sysusers", "selsock.conf"])
+        run_in(machine, ["systemd-tmpfiles", "--create", "selsock.conf"])
         user = run_in(machine, ["getent", "passwd", "selsock"]).stdout.strip().split(":")
         state = run_in(machine, ["stat", "-c", "%U %G %a", "/var/lib/selsock"]).stdout.strip()
     assert user[5:] == ["/", "/usr/sbin/nologin"]

@@ -86,7 +86,7 @@ def test_h11_is_laxer_on_most_of_what_we_refuse() -> None:
         try:
             read_by_h11(path.read_bytes())
             lax += 1
-        except (h11.RemoteProtocolError, AssertionError):
+        except (h11.RemoteProtocolError, ValueError, AssertionError):  # h11 before 0.16 leaves int()'s to the caller
             pass
     assert len(REFUSE) // 2 < lax
 

@@ -37,7 +37,7 @@ SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell git ls-files '*.sh' 2>
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -p -m 644 -D -t
 # Byte code for the Python that runs it.  unchecked: a source that is never looked at costs no stat() per connection.
-COMPILE = $(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash -s $(DESTDIR)/ -p /
+COMPILE = $(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /)
 
 .PHONY: help demo check unit rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:

@@ -6,20 +6,24 @@ PREFIX = /usr
 SYSCONFDIR = /etc
 ARGS =
 
+# Debian's own Python: the bindings of SELinux and systemd come from its packages, and PATH may hold another one.
+PYTHON3 = /usr/bin/python3
+
 # The one place where the version stands.
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' selsock/__init__.py)
 # Everything that must not be mixed with another release lies in a directory of this name.
 RELEASE = $(VERSION)
 CODE = $(PREFIX)/lib/selsock/$(RELEASE)
 
+# Where the distribution keeps Python's bindings of libselinux; sys.platlibdir is lib64 on Fedora.
+SITE := $(or $(wildcard /usr/lib/python3/dist-packages),$(shell \
+	$(PYTHON3) -Ic 'import sys; print("/usr/{sys.platlibdir}/python%d.%d/site-packages" % sys.version_info[:2])'))
 # SELinux's policy store: targeted on Fedora, default on Debian.
 SELINUXTYPE := $(or $(shell sed -n 's/^SELINUXTYPE=//p' /etc/selinux/config 2>/dev/null),targeted)
 # The stacks that the distribution keeps for services, as pam.d/selsock includes them.
 PAM_AUTH := $(if $(wildcard /etc/pam.d/common-auth),common-auth,password-auth)
 PAM_ACCOUNT := $(if $(wildcard /etc/pam.d/common-account),common-account,password-auth)
 
-# Debian's own Python: the bindings of SELinux and systemd come from its packages, and PATH may hold another one.
-PYTHON3 = /usr/bin/python3
 VENV = .venv/bin
 
 # Python 3.13, which Debian has from 13 on, has no crypt of its own.
@@ -68,9 +72,9 @@ check:
 	$(MAKE) vm
 
 lint: .venv/ready
-	$(VENV)/ruff check selsock tests
-	$(VENV)/ruff format --check selsock tests
-	$(VENV)/mypy selsock tests
+	$(VENV)/ruff check selsock tests packaging
+	$(VENV)/ruff format --check selsock tests packaging
+	$(VENV)/mypy selsock tests packaging/release_check.py
 	shellcheck $(SHELL_SCRIPTS)
 	selint --source --fail policy/selsock.te policy/selsock.if policy/selsock.fc
 
@@ -136,7 +140,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/policy policy/*.j2
 	$(COMPILE) $(DESTDIR)$(CODE)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
-	sed 's|@CODE@|$(CODE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
+	sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
 	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate
 	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/serve $(DESTDIR)$(PREFIX)/bin/selsock-generate
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

@@ -11,7 +11,7 @@ import os
 import sys
 
 (release,) = os.listdir("/usr/lib/selsock")
-sys.path.append(f"/usr/lib/selsock/{release}")
+sys.path += (f"/usr/lib/selsock/{release}", "/usr/lib/python3/dist-packages")
 
 import errno
 import hashlib

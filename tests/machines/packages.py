@@ -88,9 +88,12 @@ _OPTIONS = [
     *("--define", "clamp_mtime_to_source_date_epoch 1", "--define", "build_mtime_policy clamp_to_source_date_epoch"),
 ]
 _INSTALL = ["rpm", "--dbpath", "/var/lib/rpm"]
-# What semodule says on Debian at every transaction: its policy knows a user that is not there, and an overlay is no
-# file system that a directory could be renamed on.
-CHATTER = re.compile(r"libsemanage\.(add_user: user sddm not in password file|semanage_rename: WARNING: .*)\n")
+# What semodule says at every transaction: Debian's policy knows a user that is not there, an overlay is no file system
+# that a directory could be renamed on, and the packaged configuration steps back behind what was applied.
+CHATTER = re.compile(
+    r"libsemanage\.(add_user: user sddm not in password file|semanage_rename: WARNING: .*"
+    r"|semanage_direct_install_info: A higher priority selsock_tenants module exists at priority 400 .*)\n"
+)
 
 Edits = Mapping[str, tuple[str, str]]  # path in the source: what to replace everywhere in it, and by what
 

@@ -30,6 +30,25 @@ PROVIDERS = {
 }
 
 
+SYSTEM_DIRECTORIES = {
+    *(
+        "/etc",
+        "/etc/pam.d",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/lib/systemd/system",
+        "/usr/lib/sysusers.d",
+        "/usr/lib/tmpfiles.d",
+    ),
+    *("/usr/libexec", "/usr/share", "/usr/share/bash-completion/completions", "/usr/share/doc", "/usr/share/licenses"),
+    *("/usr/share/man/man5", "/usr/share/man/man8", "/var/lib", "/var/lib/selinux/default/active/modules/200"),
+}
+BLOG = """policy_module(blog, 1.0)
+type blog_t;
+domain_type(blog_t)
+role system_r types blog_t;
+selsock_tenant(blog_t)
+"""
 # Whatever stands first in a list and is one of these is taken for a program that is run.
 PROGRAMS = {
     "load_policy",
@@ -195,6 +214,30 @@ def test_every_path_has_a_label(installed: Path) -> None:
         "/usr/share/selsock/welcome/index.html": "selsock_welcome_content_t",
         "/var/lib/selsock": "selsock_table_t",
     }
+
+
+def test_every_directory_has_an_owner(query: Query) -> None:
+    """One of ours, or a package that is always there; so erasing leaves no empty ones."""
+    for package in ("selsock", "selsock-selinux"):
+        paths = set(query(package, "--list"))
+        parents = {str(Path(path).parent) for path in paths} - paths
+        # Fedora's filesystem, systemd, pam; and selinux-policy-targeted for the store.
+        assert parents - SYSTEM_DIRECTORIES == set()
+
+
+def test_interface_for_policy_writers(installed: Path) -> None:
+    """A module of somebody else's is built with the installed interface, and linked."""
+    with overlay(installed) as root:
+        work = root / "var/tmp/blog"
+        work.mkdir()
+        (work / "blog.te").write_text(BLOG)
+        script = "cd /var/tmp/blog && make -f /usr/share/selinux/devel/Makefile blog.pp && semodule -n -i blog.pp"
+        run_in(root, ["sh", "-c", script])
+        (policy,) = (root / "etc/selinux/default/policy").glob("policy.*")
+        found = run_in(
+            root, ["seinfo", f"/{policy.relative_to(root)}", "-a", "selsock_tenant_domain", "-x"]
+        ).stdout.split()
+    assert {"blog_t", "selsock_welcome_t"} <= set(found)
 
 
 def test_pam_service(installed: Path) -> None:

@@ -3,6 +3,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -67,32 +68,51 @@ def test_permissive_is_503_until_enforcing(vm: VirtualMachine) -> None:
     served(vm)
 
 
-def test_what_changes_while_a_connection_lives_ends_it(vm: VirtualMachine) -> None:
-    """A head that was begun under enforcing gets 503 with the reason of now; a kept connection ends without a byte."""
-    request = b"GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n"
+
+
+@contextmanager
+def kept_and_begun(vm: VirtualMachine) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection that has been served and is kept, and one whose head lacks its last two bytes; both have instances."""
     address = ("127.0.0.1", vm.http_port(80))
     with socket.create_connection(address, 60) as kept, socket.create_connection(address, 60) as begun:
-        kept.sendall(request)
+        kept.sendall(REQUEST)
         answer = b""
         while not answer.endswith(b"</p>\n"):
             answer += kept.recv(65536)
-        begun.sendall(request[:-2])
-        # Its instance has to be there before the mode changes.
+        begun.sendall(REQUEST[:-2])
         vm.ssh(
             "for i in $(seq 100); do [ $(systemctl list-units --plain --no-legend 'selsock@*' | wc -l) = 2 ] &&"
             " [ $(pgrep -cu selsock) = 2 ] && break; sleep 0.1; done; sleep 1"
         )
+        yield kept, begun
+
+
+def test_what_changes_while_a_connection_lives_ends_it(vm: VirtualMachine) -> None:
+    """A head that was begun under enforcing gets 503 with the reason of now; a kept connection ends without a byte."""
+    with kept_and_begun(vm) as (kept, begun):
         vm.enforce(False)
         try:
             mark = vm.mark()
-            begun.sendall(request[-2:])
+            begun.sendall(REQUEST[-2:])
             assert begun.recv(65536).startswith(b"HTTP/1.1 503 ")
-            kept.sendall(request)
+            kept.sendall(REQUEST)
             assert kept.recv(65536) == b""
             (record,) = vm.journal("SELSOCK_EVENT=fault", since=mark)
             assert record["SELSOCK_REASON"] == "SELinux is permissive, and vhost.yaml requires it"
         finally:
             vm.enforce(True)
+    served(vm)
+
+
+def test_a_policy_load_costs_no_request(vm: VirtualMachine) -> None:
+    """The same policy again: a head that was begun is judged anew and served; a kept connection ends without a byte."""
+    with kept_and_begun(vm) as (kept, begun):
+        vm.ssh("load_policy")
+        begun.sendall(REQUEST[-2:])
+        assert begun.recv(65536).startswith(b"HTTP/1.1 200 ")
+        kept.sendall(REQUEST)
+        assert kept.recv(65536) == b""
     served(vm)
 
 

@@ -56,8 +56,8 @@ BUILD_NAMES = {
     "systemd-rpm-macros": "rpm",  # and macros.compat
     "tinycdb": "tinycdb",
 }
-# Besides names, two things that Fedora's packages do: units are off until someone turns them on, and systemd reads
-# its units again at the end of a transaction that brought some.
+# Besides names, what Fedora's packages do: units are off until someone turns them on, systemd reads its units again at
+# the end of a transaction that brought some, and filesystem owns directories that our trees lack.
 _NAMES_SPEC = """
 Name: fedora-names
 Version: 1
@@ -69,7 +69,8 @@ BuildArch: noarch
 %description
 For tests.
 %install
-mkdir -p %{{buildroot}}/usr/lib/systemd/system-preset
+mkdir -p %{{buildroot}}/usr/lib/systemd/system-preset %{{buildroot}}/usr/share/licenses
+mkdir -p %{{buildroot}}/usr/share/man/man5 %{{buildroot}}/usr/share/man/man8
 echo 'disable *' >%{{buildroot}}/usr/lib/systemd/system-preset/99-default-disable.preset
 %transfiletriggerin -P 1000000 -- /usr/lib/systemd/system
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
@@ -77,6 +78,9 @@ echo 'disable *' >%{{buildroot}}/usr/lib/systemd/system-preset/99-default-disabl
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 %files
 /usr/lib/systemd/system-preset/99-default-disable.preset
+%dir /usr/share/licenses
+%dir /usr/share/man/man5
+%dir /usr/share/man/man8
 """
 # Where rpm finds macros.compat.  Not --load: since 4.20 rpm reads its configuration again when it comes to "BuildArch:
 # noarch", and what --load brought is gone.

@@ -99,11 +99,12 @@ for source in sorted(pathlib.Path("/usr/lib/selsock").rglob("*.py")):
     code = pathlib.Path(importlib.util.cache_from_source(str(source))).read_bytes()
     flags, digest = int.from_bytes(code[4:8], "little"), code[8:16]
     right = code[:4] == importlib.util.MAGIC_NUMBER and digest == importlib.util.source_hash(source.read_bytes())
-    print(source.name, "unchecked" if flags == 1 else flags, "right" if right else "stale")
+    path = "its path" if str(source).encode() in code and b"BUILDROOT" not in code else "a path of the build"
+    print(source.name, "unchecked" if flags == 1 else flags, "right" if right else "stale", "and", path)
 """
     lines = run_in(installed, ["python3", "-I", "-c", script]).stdout.splitlines()
     assert len(lines) > 30
-    assert {line.split(" ", 1)[1] for line in lines} == {"unchecked right"}
+    assert {line.split(" ", 1)[1] for line in lines} == {"unchecked right and its path"}
     loaded = run_in(installed, ["python3", "-ISBv", "/usr/libexec/selsock/serve", "/nowhere"], check=False).stderr
     ours = [
         line for line in loaded.splitlines() if "/usr/lib/selsock/" in line and line.startswith("# code object from")

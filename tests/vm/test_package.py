@@ -248,7 +248,7 @@ def test_erase(installation: Installation) -> None:
     assert machine.ssh("systemctl is-active selsock.socket; ss -Hltn sport = :80", check=False).stdout == "inactive\n"
     assert machine.ssh("systemctl list-units --all --plain --no-legend '*selsock*'").stdout == ""
     left = installation.files() - installation.before
-    fedora_names = {"/usr/lib/systemd/system-preset/99-default-disable.preset"}
+    fedora_names = set(machine.ssh("rpm -ql fedora-names").stdout.split())
     written = {"/srv/site", "/srv/site/index.html"}
     kept = {"/etc/selsock", f"{YAML}.rpmsave", f"{YAML}.ranges"}
     assert left - fedora_names == written | kept

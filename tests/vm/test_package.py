@@ -61,11 +61,18 @@ class Installation:
         self.machine = machine
         self.mark: Mark = machine.mark()
         self.before = self.files()
+        self.odd_before = self.odd()
 
     def files(self) -> set[str]:
         """The names of all files that are not ``NOT_OURS``."""
         names = self.machine.ssh("find / -xdev -print0", timeout=300).stdout.split("\0")
         return {name for name in names if name and not f"{name}/".startswith(NOT_OURS)}
+
+    def odd(self) -> str:
+        """The files with a label of ours, or with one that has lost its meaning, which the kernel calls unlabeled_t."""
+        return self.machine.ssh(
+            "find / -xdev \\( -context '*:selsock_*' -o -context '*:unlabeled_t:*' \\)", timeout=300
+        ).stdout
 
     def modules(self) -> list[str]:
         """selsock's modules in the policy store: ``200 selsock pp``."""
@@ -255,7 +262,5 @@ def test_erase(installation: Installation) -> None:
     assert installation.before - installation.files() == set()
     assert machine.ssh(f"cat {YAML}.rpmsave").stdout == SITE
     assert machine.ssh("getent passwd selsock | cut -d: -f1").stdout == "selsock\n"
-    # find prints what the kernel makes of a label; one that has lost its meaning would be unlabeled_t.
-    odd = "find / -xdev \\( -context '*:selsock_*' -o -context '*:unlabeled_t:*' \\)"
-    assert machine.ssh(odd, timeout=300).stdout == ""
+    assert installation.odd() == installation.odd_before
     assert machine.ssh("restorecon -nvRF /srv /etc/selsock").stdout == ""

@@ -28,7 +28,7 @@ VENV = .venv/bin
 
 # Python 3.13, which Debian has from 13 on, has no crypt of its own.
 CRYPT = $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo python3-crypt-r)
-UNIT_PACKAGES = python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
+UNIT_PACKAGES = git python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
 	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
 MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps
 VM_PACKAGES = chromium
@@ -37,7 +37,9 @@ MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
 SHIPPED = selsock units policy packaging docs/man Makefile pyproject.toml LICENSE README.md ARCHITECTURE.md SECURITY.md \
 	CHANGELOG.md
-SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell git ls-files '*.sh' 2>/dev/null)
+# Whoever checked it out may be another user than the one that builds.
+GIT = git -c safe.directory='$(CURDIR)'
+SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell $(GIT) ls-files '*.sh' 2>/dev/null)
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -p -m 644 -D -t
 # Byte code for the Python that runs it.  unchecked: a source that is never looked at costs no stat() per connection.
@@ -172,16 +174,16 @@ install-selinux: build/welcome build/selinux/selsock.pp.bz2
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selinux/devel/include/distributed policy/selsock.if
 
 # The time stamps are those of the last commit that changed what is shipped: same content, same bytes.
-dist: EPOCH = $(shell git log -1 --format=%ct -- $(SHIPPED))
+dist: EPOCH = $(shell $(GIT) log -1 --format=%ct -- $(SHIPPED))
 dist:
 	install -d build/rpm
-	git ls-files -z | tar --create --null --files-from=- --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner \
+	$(GIT) ls-files -z | tar --create --null --files-from=- --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner \
 		--mode=u=rwX,go=rX --transform='s,^,selsock-$(VERSION)/,' | gzip -n >build/rpm/selsock-$(VERSION).tar.gz
 	sed 's/^Version:.*/Version:        $(VERSION)/' packaging/rpm/selsock.spec >build/rpm/selsock.spec
 	@echo $(EPOCH) >build/rpm/epoch
 
 shipped:
-	@echo $(SHIPPED)
+	@$(GIT) ls-files -z $(SHIPPED)
 
 release-check: .venv/ready
 	$(VENV)/python packaging/release_check.py

@@ -146,8 +146,7 @@ def build(directory: Path, *, tests: bool) -> Packages:
 
 
 def _key(edits: Edits) -> str:
-    shipped = run(["make", "--silent", "--no-print-directory", "shipped"], cwd=CHECKOUT).stdout.split()
-    listed = run(["git", "ls-files", "-z", *shipped], cwd=CHECKOUT).stdout
+    listed = run(["make", "--silent", "--no-print-directory", "shipped"], cwd=CHECKOUT).stdout
     digest = hashlib.sha256(repr((tree("trixie-build").name, tree("trixie").name, edits)).encode())
     for path in [Path(__file__), *(CHECKOUT / name for name in listed.split("\0") if name)]:
         digest.update(repr((path.name, path.read_bytes())).encode())

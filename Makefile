@@ -63,7 +63,7 @@ help:
 	@echo 'make release-check  list what a release needs, and check it'
 	@echo 'make clean      remove what make made, but for the cached root trees and images in .cache'
 	@echo
-	@echo 'variables       DESTDIR, PREFIX=/usr, SYSCONFDIR=/etc, SELINUXTYPE, RELEASE, ARGS (for pytest, or the demo)'
+	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, or the demo)'
 	@echo 'environment     SELSOCK_CACHE=.cache, SELSOCK_MIRROR (a Debian mirror)'
 
 check:
@@ -134,7 +134,8 @@ build/selinux/selsock.pp.bz2: policy/selsock.te policy/selsock.if policy/selsock
 	$(MAKE) -C build/selinux -f /usr/share/selinux/devel/Makefile selsock.pp
 	bzip2 --best --force --keep build/selinux/selsock.pp
 
-install: install-selsock install-selinux
+install: build
+	$(MAKE) install-selsock install-selinux
 
 install-selsock: $(MAN_PAGES) build/welcome
 	find selsock -name '*.py' -exec install -p -m 644 -D {} $(DESTDIR)$(CODE)/{} \;
@@ -155,10 +156,11 @@ install-selsock: $(MAN_PAGES) build/welcome
 	install -p -m 644 -D packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/selsock.conf
 	install -p -m 644 -D build/welcome/var/lib/selsock/table.cdb $(DESTDIR)$(PREFIX)/share/selsock/welcome.cdb
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selsock/welcome packaging/welcome/index.html
-	$(INSTALL_DATA) $(DESTDIR)$(SYSCONFDIR)/selsock packaging/vhost.yaml
+	# An administrator's own are left alone, as rpm leaves them.
+	[ -e $(DESTDIR)$(SYSCONFDIR)/selsock/vhost.yaml ] || $(INSTALL_DATA) $(DESTDIR)$(SYSCONFDIR)/selsock packaging/vhost.yaml
 	install -d $(DESTDIR)$(SYSCONFDIR)/pam.d
-	sed -e 's|@PAM_AUTH@|$(PAM_AUTH)|' -e 's|@PAM_ACCOUNT@|$(PAM_ACCOUNT)|' packaging/selsock.pam \
-		>$(DESTDIR)$(SYSCONFDIR)/pam.d/selsock
+	[ -e $(DESTDIR)$(SYSCONFDIR)/pam.d/selsock ] || sed -e 's|@PAM_AUTH@|$(PAM_AUTH)|' \
+		-e 's|@PAM_ACCOUNT@|$(PAM_ACCOUNT)|' packaging/selsock.pam >$(DESTDIR)$(SYSCONFDIR)/pam.d/selsock
 	install -p -m 644 -D packaging/completion.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/selsock-generate
 	for page in $(notdir $(MAN_PAGES)); do \

@@ -90,14 +90,14 @@ class Walk:
         self.mount = mount
         self.outcome = outcome
 
-    def visit(self, descriptor: int, below: str, context: str) -> None:
-        """Label what the O_PATH ``descriptor`` is, at ``below`` the root, and what is in it."""
+    def visit(self, descriptor: int, below: str, context: str, directory: int | None = None) -> None:
+        """Label what the O_PATH ``descriptor`` is, at ``below`` the root in ``directory``, and what is in it."""
         status = os.fstat(descriptor)
         problem = why_not(status)
         if not problem and mount_of(descriptor) != self.mount:
             problem = "something else is mounted here"
-        if not problem and is_gone(descriptor):
-            problem = "was taken away while it was looked at"
+        if not problem and directory is not None and is_gone(descriptor, directory, below.rpartition("/")[2]):
+            problem = "was moved or taken away while it was looked at"
         if problem:
             if not stat.S_ISLNK(status.st_mode):
                 self.skip(below, problem)
@@ -123,7 +123,7 @@ class Walk:
         """Visit ``name`` in ``directory``; what is gone, or can not be had, is reported and left."""
         try:
             with opened(name, os.O_PATH, directory) as descriptor:
-                self.visit(descriptor, below, context)
+                self.visit(descriptor, below, context, directory)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -144,10 +144,10 @@ class Restoration(Walk):
         self.keep = keep
         self.told = False
 
-    def visit(self, descriptor: int, below: str, context: str) -> None:
+    def visit(self, descriptor: int, below: str, context: str, directory: int | None = None) -> None:
         """As in any walk, but what is still configured has its labels from elsewhere."""
         if self.root + below not in self.keep:
-            super().visit(descriptor, below, context)
+            super().visit(descriptor, below, context, directory)
 
     def wanted(self, below: str, mode: int, around: str) -> str:
         """What the policy says of this very path."""
@@ -164,14 +164,19 @@ def mount_of(descriptor: int) -> str:
         return next(line for line in text if line.startswith("mnt_id:"))
 
 
-def is_gone(descriptor: int) -> bool:
-    """Whether the name by which ``descriptor`` was opened has been unlinked since, once and for all.
+def is_gone(descriptor: int, directory: int, name: str) -> bool:
+    """Whether ``descriptor`` is no longer ``name`` in ``directory``, by which it was opened.
 
     Asked after the links were counted.  Somebody may make a link to another's file here, let it be opened, and unlink it
     before the count, which is then 1.  But a name that is unlinked while it is open never comes back (a new link is a
-    new entry), and the kernel marks it so in the link of /proc/self/fd (proc_pid_fd(5)).
+    new entry), and the link in /proc/self/fd says so, or where it was moved to (proc_pid_fd(5)).  It says so only at the
+    end of an unlink, and the count goes down before, on a directory with chattr +D a whole journal commit before.
+    Reading the directory waits for that end: both hold the directory's lock.
     """
-    return os.readlink(f"/proc/self/fd/{descriptor}").endswith(" (deleted)")
+    with opened(".", os.O_RDONLY | os.O_DIRECTORY, directory) as listing, os.scandir(listing) as entries:
+        next(entries, None)
+    around = os.readlink(f"/proc/self/fd/{directory}")
+    return os.readlink(f"/proc/self/fd/{descriptor}") != os.path.join(around, name)
 
 
 def why_not(status: os.stat_result) -> str:

@@ -12,7 +12,7 @@ from selsock.cores import posix
 from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
-from selsock.handler.kernel import Kernel, check
+from selsock.handler.kernel import Kernel, check, is_of
 from selsock.handler.table import OpenTable
 from selsock.model import Table, Vhost
 
@@ -91,7 +91,8 @@ def approve(context: Context, kernel: Kernel, settings: Table) -> str:
     """The whole context to enter, which the policy in force confines.  Raises PolicyFault, OSError or ValueError.
 
     A policy may have been loaded while the head was read, and costs no request if it is as good as the one before.  So
-    what the kernel answers, be it an error, counts only if nothing has changed by then; else all is asked again.
+    what the kernel answers, be it an error, counts only if nothing has changed by then; else all is asked again.  The
+    status page tells of a policy a moment after it is in force, so the generation is asked for last, of the kernel.
     """
     for _ in range(ROUNDS):
         try:
@@ -99,7 +100,7 @@ def approve(context: Context, kernel: Kernel, settings: Table) -> str:
             target = f"{user}:{role}:{context}"
             if kernel.is_permissive(target):
                 raise PolicyFault(f"the domain of {target} is permissive: it would confine nothing")
-            if kernel.unchanged():
+            if kernel.unchanged() and is_of(kernel, settings.generation):
                 return target
         except (OSError, ValueError, PolicyFault):
             if kernel.unchanged():

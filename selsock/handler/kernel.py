@@ -105,6 +105,11 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
         raise PolicyFault(f"the kernel does not tell our context: {error.strerror}") from None
     if own.split(":")[2:3] != [OWN_TYPE]:
         raise PolicyFault(f"running as {own}, not {OWN_TYPE}: restorecon the program, and restart the socket")
-    if not kernel.knows(f"system_u:object_r:selsock_generation_{generation}:s0"):
+    if not is_of(kernel, generation):
         raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
     return True
+
+
+def is_of(kernel: Kernel, generation: str) -> bool:
+    """Whether the loaded policy is of ``generation``."""
+    return kernel.knows(f"system_u:object_r:selsock_generation_{generation}:s0")

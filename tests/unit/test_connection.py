@@ -136,6 +136,7 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
             ("getcon",),
             ("is_permissive", TARGET),
             ("unchanged",),
+            ("knows", "system_u:object_r:selsock_generation_g1:s0"),
             ("setcon", TARGET),
             ("getcon",),
             ("unchanged",),
@@ -604,7 +605,7 @@ def test_policy_loaded_while_the_head_is_read_costs_no_request(world: World) -> 
         ["getcon", "is_permissive", "unchanged"],
         "setcon",
     )
-    assert [*check, *approve, *check, *approve, enter, "getcon", "unchanged", "unchanged"] == names
+    assert [*check, *approve, *check, *approve, "knows", enter, "getcon", "unchanged", "unchanged"] == names
     assert ["decision", "outcome", "outcome"] == world.journal.events()
 
 

@@ -111,13 +111,40 @@ def test_a_link_that_was_unlinked_again_is_reported_and_left(tree: Path, given: 
     secret.write_text("")
     os.link(secret, tree / "innocent.html")
     outcome = Outcome()
-    with relabel.opened(str(tree / "innocent.html"), os.O_PATH) as descriptor:
+    with (
+        relabel.opened(str(tree), os.O_PATH) as directory,
+        relabel.opened(str(tree / "innocent.html"), os.O_PATH) as descriptor,
+    ):
         (tree / "innocent.html").unlink()
         assert os.fstat(descriptor).st_nlink == 1
         walk = relabel.Walk(str(tree), LABELS, relabel.mount_of(descriptor), outcome)
-        walk.visit(descriptor, "/innocent.html", "public")
+        walk.visit(descriptor, "/innocent.html", "public", directory)
     assert given == {}
-    assert outcome.skipped == [f"{tree}/innocent.html: was taken away while it was looked at"]
+    assert outcome.skipped == [f"{tree}/innocent.html: was moved or taken away while it was looked at"]
+
+
+def test_a_file_that_was_moved_away_is_reported_and_left(tree: Path, given: dict[int, str]) -> None:
+    """Elsewhere somebody could unlink it, and the link count would go down long before the name is gone."""
+    (tree / "elsewhere").mkdir()
+    (tree / "moved.html").write_text("")
+    outcome = Outcome()
+    with (
+        relabel.opened(str(tree), os.O_PATH) as directory,
+        relabel.opened(str(tree / "moved.html"), os.O_PATH) as descriptor,
+    ):
+        (tree / "moved.html").rename(tree / "elsewhere/moved.html")
+        walk = relabel.Walk(str(tree), LABELS, relabel.mount_of(descriptor), outcome)
+        walk.visit(descriptor, "/moved.html", "public", directory)
+    assert given == {}
+    assert outcome.skipped == [f"{tree}/moved.html: was moved or taken away while it was looked at"]
+
+
+def test_a_file_that_is_called_deleted(tree: Path, given: dict[int, str]) -> None:
+    """The kernel's own word for what is gone, as a file's name."""
+    (tree / "page (deleted)").write_text("")
+    outcome = Outcome()
+    relabel_tree(str(tree), LABELS, outcome)
+    assert outcome.skipped == []
 
 
 def test_what_is_neither_file_nor_directory_is_reported_and_left(tree: Path, given: dict[int, str]) -> None:

@@ -19,6 +19,7 @@ from selsock.generate.difference import difference
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
 from selsock.generate.prepare import prepare
+from selsock.generate.relabel import check_roots
 from selsock.generate.remove import remove
 from selsock.generate.renew import renew
 from selsock.generate.source import BadSource
@@ -135,7 +136,9 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
             place = output / artifact.path
             print(f"{'wrote' if place in changed else 'same '} {place}")
         return DONE
-    apply(configuration, plan, Selinux(), say)
+    selinux = Selinux()
+    check_roots(site.vhost.root for site in configuration.sites)
+    apply(configuration, plan, selinux, say)
     return DONE
 
 

@@ -20,10 +20,11 @@ from selsock.generate.conflicts import ancestors
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
-from selsock.generate.relabel import Labels, Outcome, check_roots, relabel_file, relabel_tree, restore
+from selsock.generate.relabel import Labels, Outcome, relabel_file, relabel_tree, restore
 from selsock.generate.write import Transaction
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
+HEADER = b"# Written by selsock-generate "  # in the first lines of every unit of ours
 CONF = "selsock.conf"  # in sysusers.d and tmpfiles.d, wherever the package or an administrator put it
 DIRECTORY = 0o040000  # S_IFDIR, as selabel_lookup wants it
 
@@ -44,7 +45,6 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     ``root`` is where the artifacts go, for tests; policy, labels and systemd are always this machine's.
     """
     enabled = is_usable(selinux, configuration.required, say)
-    check_roots(site.vhost.root for site in configuration.sites)
     if password_files(configuration):
         check_crypt()
     with Transaction(root) as transaction:
@@ -231,6 +231,11 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
     if any(UNITS in str(place) for place in changed) and is_booted():
         run(["systemctl", "daemon-reload"])
         say("systemd has read its units again; connections from now on use them")
+
+
+def is_ours(place: Path) -> bool:
+    """Whether selsock-generate wrote the unit at ``place``.  A mask is a link (systemctl(1)).  Raises OSError."""
+    return not place.is_symlink() and any(line.startswith(HEADER) for line in place.read_bytes().splitlines())
 
 
 def is_booted() -> bool:

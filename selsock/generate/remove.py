@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from selsock.generate.applied import labelled, read
-from selsock.generate.apply import PRIORITY, Say, give_back, is_booted, run
+from selsock.generate.apply import HEADER, PRIORITY, Say, give_back, is_booted, is_ours, run
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
 
-HEADER = b"# Written by selsock-generate "
 MODULE = Path(POLICY).stem
 REST = (RANGES, FILE_CONTEXTS, POLICY, APPLIED)  # in this order
 STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
@@ -58,7 +57,7 @@ def own_units(root: Path, say: Say) -> list[Path]:
         place = root / path
         if not path.startswith(UNITS) or not os.path.lexists(place):
             continue
-        if not place.is_symlink() and any(line.startswith(HEADER) for line in place.read_bytes().splitlines()):
+        if is_ours(place):
             found.append(place)
         else:
             say(f'left {place}: it has no line "{HEADER.decode()}…", so it is somebody else\'s')

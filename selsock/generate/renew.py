@@ -6,13 +6,15 @@ Never from the file as it is now on disk: an upgrade must not put somebody's unf
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from selsock.generate.applied import Applied, read
-from selsock.generate.apply import Say, apply
+from selsock.generate.apply import Say, apply, is_ours
 from selsock.generate.drain import drain, starting
 from selsock.generate.libselinux import Selinux
+from selsock.generate.plan import UNITS, Artifact, Plan
 from selsock.generate.prepare import prepare
 
 
@@ -26,7 +28,8 @@ def renew(say: Say, root: Path = Path("/")) -> None:
             return
         hint(applied)
         configuration, plan = prepare(applied.source, applied.data, root)
-        apply(configuration, plan, Selinux(), say, root)
+        # No check_roots: a root that is gone is one customer's, and the others are to be served by the new release, too.
+        apply(configuration, without_others(plan, root, say), Selinux(), say, root)
     finally:  # the upgrade goes on whether this was possible or not
         drain(before, say)
 
@@ -40,3 +43,15 @@ def hint(applied: Applied) -> None:
     except OSError as error:
         problem = f"can not be compared with what is in force ({error.strerror})"
     print(f"hint: {applied.source} {problem}; renewed is what is in force", file=sys.stderr)
+
+
+def without_others(plan: Plan, root: Path, say: Say) -> Plan:
+    """``plan`` without the units that are masked by now, or somebody else's: they were not put in force by us."""
+    kept: list[Artifact] = []
+    for artifact in plan.artifacts:
+        place = root / artifact.path
+        if artifact.path.startswith(UNITS) and os.path.lexists(place) and not is_ours(place):
+            say(f"left {place}: it is masked, or somebody else's")
+        else:
+            kept.append(artifact)
+    return Plan(tuple(kept), plan.generation)

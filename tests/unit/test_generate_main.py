@@ -299,3 +299,13 @@ def test_as_a_program(source: Path) -> None:
     command = [sys.executable, "-I", "-c", program, "--check", "vhost.yaml"]
     done = subprocess.run(command, cwd=source.parent, capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout == "vhost.yaml: good: 1 vhost, 2 domains\n"
+
+
+def test_a_missing_root_stops_before_anything_is_done(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setattr(module, "apply", None)
+    monkeypatch.setattr(module, "Selinux", lambda: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert module.main([str(source)]) == module.MACHINE
+    assert capsys.readouterr().err.endswith("is missing: create it\n")

@@ -9,7 +9,7 @@ from selsock.generate import renew as module
 from selsock.generate.applied import Applied
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import APPLIED, Plan
+from selsock.generate.plan import APPLIED, UNITS, Plan
 from selsock.generate.renew import renew
 from selsock.generate.source import BadSource
 
@@ -127,3 +127,21 @@ def test_a_record_that_is_damaged(machine: Machine) -> None:
     with pytest.raises(MachineFault, match="applied is damaged: its first line is not the absolute path of a source"):
         machine.renew()
     assert (machine.applied, machine.said) == ([], ["waited for 1"])
+
+
+def test_a_mask_and_a_unit_of_somebody_else_are_left(machine: Machine) -> None:
+    """Neither was put in force by us, so renewing does not undo it."""
+    machine.is_in_force(SOURCE)
+    units = machine.root / UNITS
+    units.mkdir(parents=True)
+    (units / "selsock.socket").symlink_to("/dev/null")
+    (units / "selsock@.service").write_text("[Service]\nExecStart=/bin/false\n")
+    (units / "system-selsock.slice").write_text("# Written by selsock-generate 0.0.1.  Do not edit\n")
+    machine.renew()
+    ((_, plan),) = machine.applied
+    assert [artifact.path for artifact in plan.artifacts if artifact.path.startswith(UNITS)] == [
+        f"{UNITS}system-selsock.slice"
+    ]
+    assert [line for line in machine.said if line.startswith("left ")] == [
+        f"left {units}/{name}: it is masked, or somebody else's" for name in ("selsock.socket", "selsock@.service")
+    ]

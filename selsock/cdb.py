@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader and writer of cdb, D. J. Bernstein's constant database: two reads per lookup, replaced by rename.
+"""Reader of cdb, D. J. Bernstein's constant database: two reads per lookup, replaced by rename.
 
 Format: https://cr.yp.to/cdb/cdb.txt.  The file is 256 pointers, the records, then 256 hash tables.  Numbers are 32 bit,
-little-endian, so a file ends at 4 GiB.  Differentially tested against tinycdb.
+little-endian, so a file ends at 4 GiB.  The writer is ``generate/cdb_writer``; both are tested against tinycdb.
 """
 
 from selsock.cores import posix, struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Final
 
 HEADER = 2048
@@ -68,29 +67,3 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         posix.close(self.file)
-
-
-def compose(records: "Iterable[tuple[bytes, bytes]]") -> bytes:
-    """The bytes of a cdb that holds ``records`` in the given order.  Raises ValueError over 4 GiB."""
-    body: list[bytes] = []
-    tables: list[list[tuple[int, int]]] = [[] for _ in range(256)]
-    position = HEADER
-    for key, value in records:
-        code = hashed(key)
-        tables[code & 255].append((code, position))
-        body.append(struct.pack("<II", len(key), len(value)) + key + value)
-        position += len(body[-1])
-    header: list[bytes] = []
-    for entries in tables:
-        slots: list[tuple[int, int]] = [(0, 0)] * (len(entries) * 2)
-        for code, record in entries:
-            place = (code >> 8) % len(slots)
-            while slots[place][1]:
-                place = (place + 1) % len(slots)
-            slots[place] = (code, record)
-        header.append(struct.pack("<II", position, len(slots)))
-        body.extend(struct.pack("<II", *slot) for slot in slots)
-        position += len(slots) * 8
-    if position > 0xFFFFFFFF:
-        raise ValueError("a cdb ends at 4 GiB")
-    return b"".join(header + body)

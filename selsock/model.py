@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the handler knows of a configuration: immutable values, and the one place that defines how the table holds them.
+"""What the handler knows of a configuration: immutable values, and how the table holds them.
 
 A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits) and one record ``host NAME`` for
 every name that a vhost answers to.  A record is lines of tab-separated fields; names can hold neither character.
@@ -12,7 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-TABLE_FORMAT = "1"
+TABLE_FORMAT = "2"
+
+# How a location's content is made; the handler has a module of that name for each.
+KINDS = ("static", "wsgi", "cgi")
 
 # The limits of a connection: name, default, what it bounds.  The handler's own; those that systemd keeps (connections,
 # memory) are in the units.
@@ -20,9 +23,15 @@ LIMITS = (
     ("head_bytes", 16384, "bytes of a request's head"),
     ("request_line_bytes", 8192, "bytes of a request line; a longer one is 414"),
     ("fields", 100, "field lines of a request's head"),
-    ("content_bytes", 1048576, "bytes of content that a request may announce; more is 413"),
+    ("content_bytes", 1048576, "bytes of a request's content; more is 413"),
+    ("chunks", 16384, "chunks that a request's content may come in; more is 413"),
+    ("chunk_line_bytes", 256, "bytes of a line with a chunk's size; a longer one is 400"),
+    ("trailer_bytes", 4096, "bytes of the fields behind the last chunk; more is 431"),
+    ("first_byte_seconds", 10, "seconds until the first byte of a connection; then it is closed"),
     ("head_seconds", 10, "seconds from the first to the last byte of a head; then 408"),
     ("idle_seconds", 15, "seconds that a kept connection may wait for its next request"),
+    ("request_seconds", 300, "seconds from the first byte of a request to the last of its answer; then 408, or a cut"),
+    ("bytes_per_second", 500, "the least rate of content, either way, once the peer was waited for longer than 10 s"),
     ("connection_seconds", 300, "seconds that a connection may last in all"),
     ("requests", 100, "requests on one connection"),
 )
@@ -36,8 +45,14 @@ class Limits:
     request_line_bytes: int
     fields: int
     content_bytes: int
+    chunks: int
+    chunk_line_bytes: int
+    trailer_bytes: int
+    first_byte_seconds: int
     head_seconds: int
     idle_seconds: int
+    request_seconds: int
+    bytes_per_second: int
     connection_seconds: int
     requests: int
 
@@ -71,18 +86,9 @@ class Rule:
         self.anonymous: Final = anonymous
         self.any: Final = any
 
-    def fields(self) -> "list[str]":
-        """This rule as the fields of a line of the table."""
-        found = ["rule", str(self.context), self.source]
-        for user in sorted(self.users):
-            found += ["user", user]
-        for network in self.networks:
-            found += ["address", network]
-        return found + ["anonymous", ""] * self.anonymous + ["any", ""] * self.any
-
     @classmethod
     def parse(cls, fields: "list[str]") -> "Rule":
-        """The inverse of ``fields``.  Raises ValueError."""
+        """The rule on a line of the table.  Raises ValueError."""
         _, context, source, *pairs = fields
         users: list[UserName] = []
         networks: list[Network] = []
@@ -102,14 +108,27 @@ class Rule:
 
 
 class Location:
-    """A part of a vhost, by path prefix, with the rules that hold there and the context when none of them does."""
+    """A part of a vhost, by path prefix, with the rules that hold there and the context when none of them does.
 
-    __slots__ = ("default", "prefix", "rules")
+    ``kind`` is one of ``KINDS``; ``options`` are the names and values that its content handler takes, in order, a name
+    as often as it has values.  Nobody reads them above the line.
+    """
 
-    def __init__(self, prefix: "tuple[str, ...]", rules: "tuple[Rule, ...]", default: Context | None) -> None:
+    __slots__ = ("default", "kind", "options", "prefix", "rules")
+
+    def __init__(
+        self,
+        prefix: "tuple[str, ...]",
+        rules: "tuple[Rule, ...]",
+        default: Context | None,
+        kind: str = "static",
+        options: "tuple[tuple[str, str], ...]" = (),
+    ) -> None:
         self.prefix: Final = prefix
         self.rules: Final = rules
         self.default: Final = default
+        self.kind: Final = kind
+        self.options: Final = options
 
     @property
     def path(self) -> str:
@@ -128,9 +147,12 @@ class Basic:
 
 
 class Vhost:
-    """A virtual host: the names that it answers to (its own first), its document root, and who may enter what."""
+    """A virtual host: the names that it answers to (its own first), its document root, and who may enter what.
 
-    __slots__ = ("basic", "locations", "names", "root")
+    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.
+    """
+
+    __slots__ = ("basic", "locations", "names", "root", "temporary")
 
     def __init__(
         self,
@@ -138,7 +160,9 @@ class Vhost:
         root: AbsolutePath,
         basic: Basic | None,
         locations: "tuple[Location, ...]",
+        temporary: AbsolutePath | None = None,
     ) -> None:
+        self.temporary: Final = temporary
         self.names: Final = names
         self.root: Final = root
         self.basic: Final = basic
@@ -149,55 +173,52 @@ class Vhost:
         """The name under which ``vhost.yaml`` declares it."""
         return self.names[0]
 
-    def record(self) -> bytes:
-        """This vhost as a record of the table."""
-        lines = [["names", *self.names], ["root", self.root]]
-        if self.basic:
-            lines.append(["basic", self.basic.realm, self.basic.file])
-        for location in self.locations:
-            lines.append(["location", location.path, str(location.default or "")])
-            lines += [rule.fields() for rule in location.rules]
-        return "".join("\t".join(line) + "\n" for line in lines).encode()
-
     @classmethod
     def parse(cls, record: bytes) -> "Vhost":
-        """The inverse of ``record``.  Raises ValueError; what is not exactly as written there is no vhost."""
+        """The vhost of a record.  Raises ValueError; what is not exactly as written there is no vhost."""
         lines = [line.split("\t") for line in record.decode().split("\n")]
         if len(lines) < 4 or lines.pop() != [""] or lines[0][0] != "names" or lines[1][0] != "root":
             raise ValueError("expected the lines names, root, …, location")
         own, *aliases = (HostName.parse(name) for name in lines[0][1:])
         (root,) = lines[1][1:]
-        basic = None
+        basic = temporary = None
         rest = lines[2:]
-        if rest[0][0] == "basic":
+        if rest[0][0] == "temporary":
+            _, directory = rest.pop(0)
+            temporary = AbsolutePath.parse(directory)
+        if rest and rest[0][0] == "basic":
             _, realm, file = rest.pop(0)
             basic = Basic(Realm.parse(realm), AbsolutePath.parse(file))
-        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest))
+        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest), temporary)
 
 
 def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
-    """The locations of a vhost's record, each line ``location`` followed by its lines ``rule``.  Raises ValueError."""
-    parts: list[tuple[str, str, list[Rule]]] = []
-    for line in lines:
-        if line[0] == "location":
-            _, path, default = line
-            parts.append((path, default, []))
-        elif line[0] == "rule" and parts:
-            parts[-1][2].append(Rule.parse(line))
-        else:
-            raise ValueError(f"unexpected line {line[0]!r}")
-    found = [
-        Location(
-            tuple(segment for segment in path.split("/") if segment),
-            tuple(rules),
-            Context.parse(default) if default else None,
-        )
-        for path, default, rules in parts
-    ]
+    """The locations of a vhost's record, each a line ``location``, a line of its kind, and lines ``rule``.
+
+    Raises ValueError.
+    """
+    starts = [place for place, line in enumerate(lines) if line[0] == "location"]
+    if not starts or starts[0] != 0:
+        raise ValueError("expected a line location")
+    found = [parse_location(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
     lengths = [len(location.prefix) for location in found]
-    if not found or lengths[-1] or lengths != sorted(lengths, reverse=True):
+    if lengths[-1] or lengths != sorted(lengths, reverse=True):
         raise ValueError("expected locations, longest prefix first, / last")
     return tuple(found)
+
+
+def parse_location(lines: "list[list[str]]") -> Location:
+    """One location.  Raises ValueError."""
+    (_, path, default), (kind, *options), *rules = lines
+    if kind not in KINDS or any(rule[0] != "rule" for rule in rules):
+        raise ValueError(f"expected one of {', '.join(KINDS)} and then rules below location {path}")
+    return Location(
+        tuple(segment for segment in path.split("/") if segment),
+        tuple(Rule.parse(rule) for rule in rules),
+        Context.parse(default) if default else None,
+        kind,
+        tuple(zip(options[::2], options[1::2], strict=True)),
+    )
 
 
 class Table:
@@ -210,16 +231,9 @@ class Table:
         self.required: Final = required
         self.limits: Final = limits
 
-    def record(self) -> bytes:
-        """This as a record of the table."""
-        lines = [f"format\t{TABLE_FORMAT}", f"generation\t{self.generation}"]
-        lines.append("selinux\t" + ("required" if self.required else "optional"))
-        lines += [f"{name}\t{getattr(self.limits, name)}" for name, _, _ in LIMITS]
-        return "".join(line + "\n" for line in lines).encode()
-
     @classmethod
     def parse(cls, record: bytes) -> "Table":
-        """The inverse of ``record``.  Raises ValueError."""
+        """The settings of the record.  Raises ValueError."""
         values: dict[str, str] = {}
         for line in record.decode().split("\n")[:-1]:
             name, value = line.split("\t")

@@ -6,16 +6,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from selsock.cdb import HEADER, compose
+from selsock.cdb import HEADER
+from selsock.generate.cdb_writer import compose
 from selsock.generate.configuration import Configuration
+from selsock.generate.records import table_record, vhost_record
 from selsock.model import Table, Vhost
 
 
 def compile_table(configuration: Configuration, generation: str) -> bytes:
     """The table of ``configuration``, for a policy of ``generation``."""
-    records = [(b"table", Table(generation, configuration.required, configuration.limits).record())]
+    records = [(b"table", table_record(Table(generation, configuration.required, configuration.limits)))]
     for site in configuration.sites:
-        record = site.vhost.record()
+        record = vhost_record(site.vhost)
         records += [(f"host {name}".encode(), record) for name in site.vhost.names]
     return compose(sorted(records))
 

@@ -21,7 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from selsock import cdb, cores
+from selsock import cores
+from selsock.generate.cdb_writer import compose
+from selsock.generate.records import table_record, vhost_record
 from selsock.handler import __main__ as top
 from selsock.handler.adopt import Client
 from selsock.handler.journal import Journal
@@ -166,10 +168,10 @@ def compile_table(
     generation: str = GENERATION,
 ) -> Path:
     """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost."""
-    records = [(b"table", Table(generation, required, Limits(limits)).record())]
-    records += [(b"host " + name.encode(), vhost.record()) for vhost in vhosts for name in vhost.names]
+    records = [(b"table", table_record(Table(generation, required, Limits(limits))))]
+    records += [(b"host " + name.encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
     path = folder / "table.cdb"
-    path.write_bytes(cdb.compose(records))
+    path.write_bytes(compose(records))
     return path
 
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selsock.cdb import HEADER, Reader, compose, hashed
+from selsock.cdb import HEADER, Reader, hashed
+from selsock.generate.cdb_writer import compose
 from selsock.generate.compiled import decoded
 
 records = st.lists(st.tuples(st.binary(max_size=30), st.binary(max_size=100)), max_size=40)

@@ -534,7 +534,7 @@ def test_table_cut_short(world: World, length: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"format\t1", b"format\t2", "of another format than 1"),
+        (b"format\t2", b"format\t1", "of another format than 2"),
         (b"selinux\trequired", b"selinux\trequireD", "incomplete"),
         (b"selinux\trequired", b"selinuX\trequired", "incomplete"),
         (b"fields\t100", b"fieldS\t100", "incomplete"),

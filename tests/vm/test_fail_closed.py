@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from selsock.cdb import compose
+from selsock.generate.cdb_writer import compose
+from selsock.generate.records import table_record
 from selsock.model import Table
 from tests.machines.vm import VirtualMachine
 from tests.visitor import Answer, curl
@@ -179,7 +180,7 @@ def test_table_of_another_generation_is_503(vm: VirtualMachine, table: bytes) ->
     reader.close()
     assert settings.generation != generation
     other = Table(generation, settings.required, settings.limits)
-    replace(vm, compose([(b"table", other.record()), (b"host alpha.example", alpha)]))
+    replace(vm, compose([(b"table", table_record(other)), (b"host alpha.example", alpha)]))
     check_refused(vm, 503, "fault", f"not of the table's generation {generation}")
 
 

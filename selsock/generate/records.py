@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The records of the table, written as ``selsock/model.py`` reads them: lines of tab-separated fields."""
+
+from __future__ import annotations
+
+from selsock.model import LIMITS, TABLE_FORMAT, Location, Rule, Table, Vhost
+
+
+def rule_fields(rule: Rule) -> list[str]:
+    """``rule`` as the fields of a line."""
+    found = ["rule", str(rule.context), rule.source]
+    for user in sorted(rule.users):
+        found += ["user", user]
+    for network in rule.networks:
+        found += ["address", network]
+    return found + ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any
+
+
+def location_lines(location: Location) -> list[list[str]]:
+    """``location`` as lines."""
+    options = [field for option in location.options for field in option]
+    lines = [["location", location.path, str(location.default or "")], [location.kind, *options]]
+    return lines + [rule_fields(rule) for rule in location.rules]
+
+
+def vhost_record(vhost: Vhost) -> bytes:
+    """``vhost`` as a record."""
+    lines = [["names", *vhost.names], ["root", vhost.root]]
+    if vhost.temporary:
+        lines.append(["temporary", vhost.temporary])
+    if vhost.basic:
+        lines.append(["basic", vhost.basic.realm, vhost.basic.file])
+    for location in vhost.locations:
+        lines += location_lines(location)
+    return "".join("\t".join(line) + "\n" for line in lines).encode()
+
+
+def table_record(table: Table) -> bytes:
+    """``table`` as the record of that name."""
+    lines = [f"format\t{TABLE_FORMAT}", f"generation\t{table.generation}"]
+    lines.append("selinux\t" + ("required" if table.required else "optional"))
+    lines += [f"{name}\t{getattr(table.limits, name)}" for name, _, _ in LIMITS]
+    return "".join(line + "\n" for line in lines).encode()

@@ -30,7 +30,7 @@ LIMITS = (
     ("first_byte_seconds", 10, "seconds until the first byte of a connection; then it is closed"),
     ("head_seconds", 10, "seconds from the first to the last byte of a head; then 408"),
     ("idle_seconds", 15, "seconds that a kept connection may wait for its next request"),
-    ("request_seconds", 300, "seconds from the first byte of a request to the last of its answer; then 408, or a cut"),
+    ("request_seconds", 300, "seconds from the end of a head to the last byte of the answer; then 408, or a cut"),
     ("bytes_per_second", 500, "the least rate of content, either way, once the peer was waited for longer than 10 s"),
     ("connection_seconds", 300, "seconds that a connection may last in all"),
     ("requests", 100, "requests on one connection"),

@@ -40,9 +40,15 @@ READING_ORDER = (
     "selsock.handler.label",
     "selsock.handler.confine",
     "selsock.handler.response",
+    "selsock.handler.access",
     "selsock.handler.serve",
+    "selsock.handler.serve.body",
+    "selsock.handler.serve.reply",
+    "selsock.handler.serve.exchange",
     "selsock.handler.serve.media",
     "selsock.handler.serve.static",
+    "selsock.handler.serve.dispatch",
+    "selsock.handler.serve.requests",
     "selsock.handler.connection",
     "selsock.handler.__main__",
 )
@@ -165,7 +171,7 @@ from selsock.cores import posix, socket
 from selsock.handler import confine, connection
 from selsock.handler.adopt import Client
 from selsock.handler.journal import Journal
-from selsock.handler.serve import static
+from selsock.handler.access import Access
 opened, before = [], None
 def hook(event, arguments):
     if before is not None and event == "open":
@@ -186,7 +192,7 @@ confine.REQUIRED_STATUS = {}
 peer, own = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 peer.sendall(b"GET /a.txt HTTP/1.1\\r\\nHost: dog.example\\r\\n\\r\\n")
 peer.shutdown(1)
-connection.handle(Client(own, "192.0.2.1"), sys.argv[2], Kernel(), Journal(sys.argv[3]), static.serve)
+connection.handle(Client(own, "192.0.2.1"), Access("192.0.2.1"), sys.argv[2], Kernel(), Journal(sys.argv[3]))
 print(sorted(set(sys.modules) - before), *opened, sep="\\n")
 """
 

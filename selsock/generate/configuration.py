@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selsock.context import Context, Level
+from selsock.generate.domain_name import DomainName
 from selsock.generate.machine import Listen, SystemLimits, parse_limits, parse_listen
 from selsock.generate.places import parse_password_file, parse_root
 from selsock.generate.ranges import Ledger
@@ -27,7 +28,7 @@ from selsock.generate.rules import (
 )
 from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, nearest, scalar, sequence
 from selsock.model import Basic, Limits, Location, Rule, Vhost
-from selsock.names import AbsolutePath, DomainName, HostName, Realm, TypeName
+from selsock.names import AbsolutePath, HostName, Realm, TypeName
 
 TOP = ("selinux", "listen", "limits", "domains", "default_context", "contexts", "vhosts")
 VHOST = ("aliases", "root", "domain", "range", "auth", "content", "contexts", "locations")

@@ -10,6 +10,7 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
 from selsock.context import Context, Level
+from selsock.generate.domain_name import DomainName
 from selsock.generate.source import (
     BadSource,
     Mapping,
@@ -23,7 +24,7 @@ from selsock.generate.source import (
     sequence,
 )
 from selsock.model import Rule
-from selsock.names import DomainName, Network, TypeName, UserName
+from selsock.names import Network, TypeName, UserName
 
 
 class Auto(enum.Enum):

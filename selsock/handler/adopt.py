@@ -6,14 +6,16 @@ the connection.  LISTEN_FDNAMES and REMOTE_ADDR are not used: the first is "conn
 the version, the second is absent when the client has left already; the kernel is asked instead.
 """
 
-from selsock.cores import posix, select, socket, time
+from selsock.cores import posix, socket, time
 from selsock.errors import AdoptFault, PeerGone
+from selsock.model import Limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
 LISTEN_FDS_START = 3
+GRACE_SECONDS = 10.0  # of waiting for the peer, before bytes_per_second counts
 LINGER_BYTES = 65536
 LINGER_SECONDS = 2.0
 
@@ -22,17 +24,35 @@ class Client:
     """The accepted socket.  The only reads and writes of it, each bounded by a deadline on the monotonic clock.
 
     ``answered`` is set with the first byte of a response: after it, no second response may start.  ``head_only`` says
-    that the request at hand is HEAD, whose answers carry no content.
+    that the request at hand is HEAD, whose answers carry no content.  ``scheme`` and ``port`` are what the visitor used.
     """
 
-    __slots__ = ("address", "answered", "deadline", "head_only", "socket")
+    __slots__ = (
+        *("address", "port", "scheme", "socket"),
+        *("answered", "head_only", "deadline", "end", "least", "moved", "waited"),
+    )
 
-    def __init__(self, connection: "socket.socket", address: str) -> None:
+    def __init__(self, connection: "socket.socket", address: str, port: int = 80) -> None:
         self.socket: Final = connection
         self.address: Final = address
-        self.answered = False
-        self.head_only = False
-        self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
+        self.port: Final = port
+        self.scheme = "http"
+        self.answered = self.head_only = False
+        self.end = self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
+        self.least = 1  # bytes per second
+        self.moved = 0
+        self.waited = 0.0
+
+    def bound(self, limits: Limits) -> None:
+        """Take the limits of the table for this connection."""
+        self.end = self.deadline = time.monotonic() + limits.connection_seconds
+        self.least = limits.bytes_per_second
+
+    def next_request(self) -> None:
+        """Nothing of another request has been read, nothing of its answer has been sent."""
+        self.answered = self.head_only = False
+        self.deadline = self.end
+        self.moved, self.waited = 0, 0.0
 
     def read_into(self, view: memoryview, deadline: float) -> int:
         """Read once into ``view``; return the count, 0 at the end of the stream.
@@ -47,43 +67,36 @@ class Client:
         except OSError as error:
             raise PeerGone(f"reading from the peer: {error.strerror}") from None
 
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``.  Raises PeerGone when the peer does not take it before the deadline."""
+    def write(self, data: "bytes | memoryview") -> None:
+        """Send all of ``data``.  Raises PeerGone when the peer does not take it in time, or too slowly."""
         self.answered = True
-        try:
-            self.expire(self.deadline)
-            self.socket.sendall(data)
-        except OSError as error:
-            raise PeerGone(f"writing to the peer: {error}") from None
-
-    def write_file(self, file: int, length: int) -> None:
-        """Send ``length`` bytes of the open ``file`` from its start, by sendfile(2).
-
-        Raises PeerGone when the peer does not take them, or when the file ends early: the announced length can no
-        longer be kept, and cutting the connection is how a recipient learns that (RFC 9112 §8).
-        """
-        poll = select.poll()
-        poll.register(self.socket.fileno(), select.POLLOUT)
-        offset = 0
-        while offset < length:
+        view = memoryview(data)
+        while view:
             try:
-                poll.poll(self.expire(self.deadline) * 1000)
-                sent = posix.sendfile(self.socket.fileno(), file, offset, min(length - offset, 1 << 20))
-            except BlockingIOError:
-                continue
+                began = self.expire(self.pace())
+                count = self.socket.send(view)
             except OSError as error:
                 raise PeerGone(f"writing to the peer: {error}") from None
-            if sent == 0:
-                raise PeerGone(f"the file ended after {offset} of {length} bytes")
-            offset += sent
+            self.account(count, began)
+            view = view[count:]
+
+    def pace(self) -> float:
+        """Until when the peer may let us wait for its next bytes of content, or for taking ours."""
+        return time.monotonic() + GRACE_SECONDS + self.moved / self.least - self.waited
+
+    def account(self, count: int, began: float) -> None:
+        """``count`` bytes of content have moved; we have waited for them since ``began``."""
+        self.moved += count
+        self.waited += time.monotonic() - began
 
     def expire(self, deadline: float) -> float:
-        """Give the socket what is left until ``deadline``, in seconds.  Raises TimeoutError when nothing is."""
-        left = min(deadline, self.deadline) - time.monotonic()
+        """Give the socket what is left until ``deadline``; return the time now.  Raises TimeoutError when none is."""
+        now = time.monotonic()
+        left = min(deadline, self.deadline) - now
         if left <= 0:
             raise TimeoutError("deadline")
         self.socket.settimeout(left)
-        return left
+        return now
 
     def linger(self) -> None:
         """Close so that an answer already sent arrives: half-close, then drop what the peer still sends.
@@ -118,9 +131,10 @@ def adopt(environ: "dict[bytes, bytes]", pid: int) -> Client:
         raise AdoptFault("fd 3 is not an accepted stream connection")
     try:
         peer = connection.getpeername()
+        own = connection.getsockname()
     except OSError as error:
         raise PeerGone(f"left before it was adopted: {error.strerror}") from None
-    return Client(connection, plain_address(peer))
+    return Client(connection, plain_address(peer), own[1] if isinstance(own, tuple) else 80)
 
 
 def plain_address(peer: object) -> str:

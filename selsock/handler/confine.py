@@ -10,6 +10,7 @@ can be served.
 from selsock.context import Context
 from selsock.cores import posix
 from selsock.errors import ConfineFault, PolicyFault
+from selsock.handler.head import HeadBuffer
 from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel, check, is_of
@@ -38,21 +39,29 @@ REQUIRED_STATUS = {
 class Confined:
     """Proof that this process is in ``context`` for good, to serve ``vhost`` alone.  Made in ``confine`` only.
 
-    ``credentials`` are the visitor's: a child that is to run a tenant's code wipes its copy before anything else.
+    ``credentials`` are the visitor's, ``buffer`` may hold those of a next request: a child that is to run a tenant's
+    code calls ``forget`` before anything else.
     """
 
-    __slots__ = ("context", "credentials", "vhost")
+    __slots__ = ("buffer", "context", "credentials", "vhost")
 
-    def __init__(self, context: str, vhost: Vhost, credentials: Credentials) -> None:
+    def __init__(self, context: str, vhost: Vhost, credentials: Credentials, buffer: HeadBuffer) -> None:
         self.context: Final = context
         self.vhost: Final = vhost
         self.credentials: Final = credentials
+        self.buffer: Final = buffer
+
+    def forget(self) -> None:
+        """Overwrite every credential that this process holds."""
+        self.credentials.wipe()
+        self.buffer.wipe()
 
 
 def confine(
     context: Context,
     vhost: Vhost,
     credentials: Credentials,
+    buffer: HeadBuffer,
     table: OpenTable,
     journal: Journal,
     kernel: Kernel,
@@ -69,7 +78,7 @@ def confine(
     posix.dup2(STDOUT, STDERR)
     entered = enter(context, kernel, table.settings) if enforce else "unconfined (selinux: optional)"
     check_status()
-    return Confined(entered, vhost, credentials)
+    return Confined(entered, vhost, credentials, buffer)
 
 
 def enter(context: Context, kernel: Kernel, settings: Table) -> str:

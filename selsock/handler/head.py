@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # RFC 9110 §5.6.2
 VALUE = bytes([9, *range(32, 127), *range(128, 256)])  # field-content with obs-text, RFC 9110 §5.5
-METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH")
-SERVED = (b"GET", b"HEAD")
+METHODS = (
+    *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"),
+    *(b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK"),  # RFC 4918 §9
+)
+CHUNKED = -1  # as the length of content
 # Two of any of these would let a proxy and us read the message in two ways.
 SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"expect")
 
@@ -26,46 +29,72 @@ SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"e
 class RequestHead:
     """A request as far as it concerns the decision: every value checked.
 
-    ``credentials`` is where in the buffer the value of Authorization lies, (0, 0) for none.  ``close`` says that this
-    is the connection's last request.
+    ``credentials`` is where in the buffer the value of Authorization lies, (0, 0) for none.  ``content`` is the length
+    of the content in bytes, or CHUNKED.  ``expects`` says that the client waits for 100 (Continue) before it sends it,
+    ``close`` that this is the connection's last request.  ``minor`` is that of HTTP/1.
     """
 
-    __slots__ = ("close", "credentials", "fields", "host", "method", "target")
+    __slots__ = ("close", "content", "credentials", "expects", "fields", "host", "method", "minor", "target")
 
     def __init__(
         self,
         method: str,
         target: Target,
+        minor: int,
         host: str,
         fields: "dict[bytes, bytes]",
         credentials: "tuple[int, int]",
-        close: bool,
+        content: int,
     ) -> None:
         self.method: Final = method
         self.target: Final = target
+        self.minor: Final = minor
         self.host: Final = host
         self.fields: Final = fields
         self.credentials: Final = credentials
-        self.close: Final = close
+        self.content: Final = content
+        # RFC 9110 §10.1.1: from HTTP/1.0 the expectation is ignored; without content there is nothing to wait for.
+        self.expects: Final = b"expect" in fields and minor == 1 and content != 0
+        options = [option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")]
+        self.close: Final = minor == 0 or b"close" in options
 
 
 class HeadBuffer:
-    """The one place that the client's bytes are read into; as large as a head may be, and wiped between requests."""
+    """The one place that the client's bytes are read into, as large as a head may be; what was used is wiped.
 
-    __slots__ = ("data", "filled")
+    ``data[start:filled]`` has been received and not been used: content, or the next request.
+    """
+
+    __slots__ = ("data", "filled", "start")
 
     def __init__(self, size: int) -> None:
         self.data: Final = bytearray(size)
-        self.filled = 0
+        self.start = self.filled = 0
 
     def wipe_span(self, start: int, end: int) -> None:
         """Overwrite ``data[start:end]`` with zeros, in place: a bytearray never moves unless its size changes."""
         memoryview(self.data)[start:end] = bytes(end - start)
 
     def wipe(self) -> None:
-        """Overwrite what was read, for the next head."""
+        """Overwrite everything: what this process holds of the connection's input is gone."""
         self.wipe_span(0, self.filled)
-        self.filled = 0
+        self.start = self.filled = 0
+
+    def settle(self) -> None:
+        """Move what was not used to the front, and overwrite the rest."""
+        view = memoryview(self.data)
+        count = self.filled - self.start
+        view[:count] = view[self.start : self.filled]
+        self.wipe_span(count, self.filled)
+        self.start, self.filled = 0, count
+
+    def receive(self, client: Client, deadline: float) -> int:
+        """Read once more behind what is there; return the count.  Raises as ``Client.read_into``."""
+        if self.filled == len(self.data):
+            self.settle()
+        count = client.read_into(memoryview(self.data)[self.filled :], deadline)
+        self.filled += count
+        return count
 
 
 def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -> RequestHead:
@@ -73,29 +102,27 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
 
     Raises PeerFault 400, 408, 413, 414, 417, 431, 501 or 505; PeerGone when nothing came.
     """
-    buffer.wipe()
-    client.answered = client.head_only = False
-    view = memoryview(buffer.data)
-    deadline = time.monotonic() + wait
-    end = -1
-    while end < 0:
-        if buffer.filled == len(buffer.data):
+    client.next_request()
+    buffer.settle()
+    deadline = time.monotonic() + (limits.head_seconds if buffer.filled else wait)
+    searched = 0
+    while (end := buffer.data.find(b"\r\n\r\n", max(0, searched - 3), buffer.filled)) < 0:
+        searched = buffer.filled
+        # One byte more than a line may have: it may be the CR.
+        long_line = searched > limits.request_line_bytes + 1 and buffer.data.find(b"\r\n", 0, searched) < 0
+        if searched == len(buffer.data) or long_line:
             raise too_large(buffer, limits)
         try:
-            count = client.read_into(view[buffer.filled :], deadline)
+            count = buffer.receive(client, deadline)
         except TimeoutError:
             raise late(buffer) from None
         if not count:
             raise ended(buffer)
-        if not buffer.filled:
+        if not searched:
             deadline = time.monotonic() + limits.head_seconds
-        searched = max(0, buffer.filled - 3)
-        buffer.filled += count
-        end = buffer.data.find(b"\r\n\r\n", searched, buffer.filled)
-        # One byte more than a line may have: it may be the CR.
-        if buffer.filled > limits.request_line_bytes + 1 and buffer.data.find(b"\r\n", 0, buffer.filled) < 0:
-            raise too_large(buffer, limits)
+    client.deadline = min(client.end, time.monotonic() + limits.request_seconds)
     head = parse_head(buffer, end + 2, limits)
+    buffer.start = end + 4
     client.head_only = head.method == "HEAD"
     return head
 
@@ -132,14 +159,10 @@ def parse_head(buffer: HeadBuffer, end: int, limits: Limits) -> RequestHead:
     fields, credentials = parse_fields(data, line_end + 2, end, limits)
     target = parse_target(method, raw_target)
     host = parse_host(fields.get(b"host"), target, minor)
-    has_content = announced_content(fields, minor, limits)
+    content = content_length(fields, minor, limits)
     if fields.get(b"expect", b"100-continue").lower() != b"100-continue":
         raise PeerFault(417, "an expectation other than 100-continue (RFC 9110 §10.1.1)")
-    # Content and pipelined requests are not read: the answer to this request is then the last (RFC 9112 §9.6).
-    options = [option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")]
-    close = minor == 0 or b"close" in options or has_content or buffer.filled > end + 2
-    buffer.wipe_span(end + 2, buffer.filled)  # a pipelined request may hold credentials
-    return RequestHead(method.decode(), target, host, fields, credentials, close)
+    return RequestHead(method.decode(), target, minor, host, fields, credentials, content)
 
 
 def parse_request_line(line: bytes) -> "tuple[bytes, bytes, int]":
@@ -176,11 +199,7 @@ def parse_fields(data: bytearray, start: int, end: int, limits: Limits) -> "tupl
         if count > limits.fields:
             raise PeerFault(431, f"more than {limits.fields} field lines (RFC 6585 §5)")
         colon = data.find(b":", start, line_end)
-        name = bytes(memoryview(data)[start : max(start, colon)])
-        if not name or name.translate(None, TOKEN):
-            # Folding (§5.2), a space before the colon (§5.1), a line without colon or with a bare CR or LF (§2.2).
-            raise PeerFault(400, "a field line that does not start with a name and a colon (RFC 9112 §5)")
-        name = name.lower()
+        name = field_name(bytes(memoryview(data)[start : max(start, colon)]))
         if name == b"authorization":
             if credentials != (0, 0):
                 raise PeerFault(400, "two Authorization fields (RFC 9110 §5.3)")
@@ -190,6 +209,16 @@ def parse_fields(data: bytearray, start: int, end: int, limits: Limits) -> "tupl
             add_field(fields, name, value)
         start = line_end + 2
     return fields, credentials
+
+
+def field_name(name: bytes) -> bytes:
+    """``name`` in lower case.  Raises PeerFault 400."""
+    if not name or name.translate(None, TOKEN):
+        # Folding (§5.2), a space before the colon (§5.1), a line without colon or with a bare CR or LF (§2.2).
+        raise PeerFault(400, "a field line that does not start with a name and a colon (RFC 9112 §5)")
+    if b"_" in name:
+        raise PeerFault(400, "a field name with _, which CGI cannot tell from - (RFC 3875 §4.1.18)")
+    return name.lower()
 
 
 def add_field(fields: "dict[bytes, bytes]", name: bytes, value: bytes) -> None:
@@ -217,8 +246,9 @@ def parse_credentials(data: bytearray, start: int, end: int) -> "tuple[int, int]
     return start, end
 
 
-def announced_content(fields: "dict[bytes, bytes]", minor: int, limits: Limits) -> bool:
-    """Whether content follows the head (RFC 9112 §6.3), after refusing every way of saying so ambiguously."""
+def content_length(fields: "dict[bytes, bytes]", minor: int, limits: Limits) -> int:
+    """The length of the content behind the head, or CHUNKED (RFC 9112 §6.3), after refusing every ambiguous way of
+    saying so."""
     coding = fields.get(b"transfer-encoding")
     length = fields.get(b"content-length")
     if coding is not None:
@@ -228,11 +258,16 @@ def announced_content(fields: "dict[bytes, bytes]", minor: int, limits: Limits) 
             raise PeerFault(400, "Transfer-Encoding in HTTP/1.0 (RFC 9112 §6.1)")
         if coding.lower() != b"chunked":
             raise PeerFault(501, "a transfer coding other than chunked (RFC 9112 §6.1)")
-        return True
+        return CHUNKED
     if length is None:
-        return False
+        return 0
     if not length or length.translate(None, b"0123456789"):
         raise PeerFault(400, "a Content-Length that is no number (RFC 9112 §6.3)")
     if len(length) > 18 or int(length) > limits.content_bytes:
-        raise PeerFault(413, f"more than {limits.content_bytes} bytes of content (RFC 9110 §15.5.14)")
-    return int(length) > 0
+        raise too_much_content(limits)
+    return int(length)
+
+
+def too_much_content(limits: Limits) -> PeerFault:
+    """413, however the length became known."""
+    return PeerFault(413, f"more than {limits.content_bytes} bytes of content (RFC 9110 §15.5.14)")

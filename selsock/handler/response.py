@@ -5,14 +5,11 @@ from selsock.cores import time
 from selsock.errors import Challenge, OwnFault, PeerFault
 from selsock.handler.adopt import Client
 
+# Of the refusals that end a connection; serve/reply.py has those of content.
 REASONS = {
-    200: "OK",
-    301: "Moved Permanently",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Content Too Large",
     414: "URI Too Long",
@@ -37,31 +34,27 @@ def http_date(seconds: float) -> str:
     return f"{DAYS[weekday]}, {day:02} {MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
 
 
-def compose_head(status: int, fields: "dict[str, str]", close: bool) -> bytes:
-    """Status line and field lines.  ``fields`` are ours alone and hold neither CR nor LF."""
-    lines = [f"HTTP/1.1 {status} {REASONS[status]}", f"Date: {http_date(time.time())}"]
-    lines += [f"{name}: {value}" for name, value in fields.items()]
+def compose_head(status: int, reason: str, fields: "list[tuple[str, str]]", close: bool) -> bytes:
+    """Status line and field lines.  ``fields`` have been checked: they hold neither CR nor LF."""
+    lines = [f"HTTP/1.1 {status} {reason}", f"Date: {http_date(time.time())}"]
+    lines += [f"{name}: {value}" for name, value in fields]
     if close:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def send_page(client: Client, status: int, text: str, fields: "dict[str, str]", close: bool) -> None:
-    """A whole response with one line of plain text; without the content in answer to HEAD (RFC 9110 §9.3.2)."""
-    content = f"{status} {REASONS[status]}{text and ': '}{text}\n".encode()
-    own = {"Content-Type": "text/plain; charset=utf-8", "Content-Length": str(len(content)), **fields}
-    client.write(compose_head(status, own, close) + (b"" if client.head_only else content))
-
-
 def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
     """Tell the peer, unless an answer has begun: a second one would be taken for the answer to another request.
 
-    The peer's own fault is explained to it; of ours it learns the status alone.
+    The peer's own fault is explained to it; of ours it learns the status alone.  RFC 9110 §9.3.2: not in answer to HEAD.
     """
     if client.answered:
         return
-    fields = {}
-    if isinstance(fault, Challenge):
-        fields["WWW-Authenticate"] = f'Basic realm="{fault.realm}", charset="UTF-8"'
     text = fault.reason if isinstance(fault, PeerFault) and not isinstance(fault, Challenge) else ""
-    send_page(client, fault.status, text, fields, close=True)
+    content = f"{fault.status} {REASONS[fault.status]}{text and ': '}{text}\n".encode()
+    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
+    if isinstance(fault, Challenge):
+        fields.append(("WWW-Authenticate", f'Basic realm="{fault.realm}", charset="UTF-8"'))
+    client.write(
+        compose_head(fault.status, REASONS[fault.status], fields, close=True) + (b"" if client.head_only else content)
+    )

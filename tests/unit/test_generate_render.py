@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from selsock.context import Level
 from selsock.errors import ORDINARY_EXITS
 from selsock.generate import render
+from selsock.generate.domain_name import DomainName
 from selsock.generate.faults import MachineFault
 from selsock.generate.render import cil_level, environment, pattern, with_generation
-from selsock.names import AbsolutePath, DomainName
+from selsock.names import AbsolutePath
 
 
 @pytest.mark.parametrize("value", ["a", "", 1.5, True, None, ["a"], b"a"])

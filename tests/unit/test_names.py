@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selsock.names import AbsolutePath, DomainName, HostName, Name, Network, Realm, TypeName, UserName
+from selsock.generate.domain_name import DomainName
+from selsock.names import AbsolutePath, HostName, Name, Network, Realm, TypeName, UserName
 
 KINDS = (HostName, DomainName, TypeName, UserName, Realm, AbsolutePath, Network)
 LABEL = "a" * 63

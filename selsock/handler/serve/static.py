@@ -7,16 +7,13 @@ ctypes, which costs 3 ms).
 """
 
 from selsock.cores import posix
-from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
-from selsock.handler.head import SERVED, RequestHead
-from selsock.handler.response import compose_head, send_page
+from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.media import media_type
+from selsock.handler.serve.reply import Outcome
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
-
+SERVED = ("GET", "HEAD")
+ALLOW = "GET, HEAD"
 INDEX = "index.html"
 STEP = posix.O_PATH | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO that a tenant has put there would wait for its other end.
@@ -26,43 +23,29 @@ FORMAT, DIRECTORY, REGULAR = 0o170000, 0o040000, 0o100000
 STATUS_OF = {1: 403, 2: 404, 6: 404, 13: 403, 20: 404, 36: 404, 40: 404}
 
 
-class Outcome:
-    """What was answered: ``status``, the number of ``content`` bytes, and why it is not the file, if it is not."""
-
-    __slots__ = ("content", "reason", "status")
-
-    def __init__(self, status: int, content: int, reason: str = "") -> None:
-        self.status: Final = status
-        self.content: Final = content
-        self.reason: Final = reason
-
-
-def serve(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
-    """Answer one request; ``close`` says that this is the connection's last.  Raises PeerGone."""
-    if head.method.encode() not in SERVED:
-        return page(client, 405, {"Allow": "GET, HEAD"}, close)
+def serve(confined: Confined, exchange: Exchange) -> Outcome:
+    """Answer one request.  Raises PeerGone."""
+    head, reply = exchange.head, exchange.reply
+    if head.method not in SERVED:
+        return reply.page(405, fields=[("Allow", ALLOW)])
     names = head.target.segments
     if any(hidden(name, place) for place, name in enumerate(names)):
-        return page(client, 404, {}, close, "a dot-file")
+        return reply.page(404, "a dot-file")
     try:
         file = open_beneath(confined.vhost.root, (*names, INDEX) if head.target.directory else names)
     except OSError as error:
-        return page(client, STATUS_OF.get(error.errno or 0, 500), {}, close, error.strerror or "")
+        return reply.page(STATUS_OF.get(error.errno or 0, 500), error.strerror or "")
     try:
         status = posix.fstat(file)
         if status.st_mode & FORMAT == DIRECTORY and not head.target.directory:
             # RFC 3986 §5.2.3: relative links in the index need the slash.  The path is the client's own spelling.
-            location = head.target.raw.partition("?")[0] + "/"
-            return page(client, 301, {"Location": location}, close)
+            return reply.page(301, fields=[("Location", head.target.raw.partition("?")[0] + "/")])
         if status.st_mode & FORMAT != REGULAR:
-            return page(client, 404, {}, close, "not a regular file")
-        fields = {"Content-Type": media_type(names[-1] if not head.target.directory else INDEX)}
-        fields["Content-Length"] = str(status.st_size)
-        client.write(compose_head(200, fields, close))
-        if client.head_only:
-            return Outcome(200, 0)
-        client.write_file(file, status.st_size)
-        return Outcome(200, status.st_size)
+            return reply.page(404, "not a regular file")
+        kind = media_type(names[-1] if not head.target.directory else INDEX)
+        reply.begin(200, [("Content-Type", kind)], status.st_size)
+        reply.write_file(file, 0, status.st_size)
+        return reply.end()
     finally:
         posix.close(file)
 
@@ -84,9 +67,3 @@ def open_beneath(root: str, names: "tuple[str, ...]") -> int:
         return posix.open(final, FINAL, dir_fd=directory)
     finally:
         posix.close(directory)
-
-
-def page(client: Client, status: int, fields: "dict[str, str]", close: bool, reason: str = "") -> Outcome:
-    """Answer with the short page of ``status``; the ``reason`` is for the journal."""
-    send_page(client, status, "", fields, close)
-    return Outcome(status, 0, reason)

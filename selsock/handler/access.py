@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""access: what is known of the request at hand, and the one record that tells what became of it.
+
+MESSAGE is the Combined Log Format (https://httpd.apache.org/docs/2.4/logs.html#combined), everything else a field.
+"""
+
+from selsock.cores import time
+from selsock.handler.head import RequestHead
+from selsock.handler.journal import Journal
+from selsock.handler.response import MONTHS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+
+class Access:
+    """A request, filled in as phase after phase learns of it; ``times`` has the microseconds that each phase took."""
+
+    __slots__ = ("address", "context", "head", "since", "times", "user", "vhost")
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.head: RequestHead | None = None
+        self.vhost = self.user = self.context = ""
+        self.times: Final[dict[str, int]] = {}
+        self.since = time.monotonic()
+
+    def done(self, phase: str) -> None:
+        """The phase of this name has just ended."""
+        now = time.monotonic()
+        self.times[phase] = int((now - self.since) * 1e6)
+        self.since = now
+
+    def begin(self) -> None:
+        """Another request on the same connection: what belonged to the last one alone is forgotten."""
+        self.head = None
+        self.times.clear()
+        self.since = time.monotonic()
+
+    def record(self, journal: Journal, priority: int, event: str, status: int, content: int, reason: str) -> None:
+        """One record for the request; ``content`` bytes were sent under ``status``, 0 for none.
+
+        Raises AdoptFault when journald does not take it.
+        """
+        head = self.head
+        line = f"{head.method} {head.target.raw} HTTP/1.{head.minor}" if head is not None else "-"
+        referer, agent = ((head.fields if head else {}).get(name, b"-") for name in (b"referer", b"user-agent"))
+        year, month, day, hour, minute, second, *_ = time.gmtime(time.time())
+        when = f"{day:02}/{MONTHS[month - 1]}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
+        client = f"{self.address} - {printable(self.user or '-')} [{when}]"
+        message = f'{client} "{printable(line)}" {status or "-"} {content or "-"} "{plain(referer)}" "{plain(agent)}"'
+        journal.record(
+            priority,
+            f"{message} {reason}".rstrip(),
+            event=event,
+            address=self.address,
+            vhost=self.vhost,
+            user=self.user,
+            context=self.context,
+            method=head.method if head is not None else "",
+            target=head.target.raw if head is not None else "",
+            status=str(status),
+            content_bytes=str(content),
+            reason=reason,
+            **{f"{phase}_usec": str(spent) for phase, spent in self.times.items()},
+        )
+
+
+def plain(value: bytes) -> str:
+    """A field value as it may stand between quotes."""
+    return printable(value.decode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    r"""``text`` with quotes, backslashes and all that is not printable as ``\xHH`` and the like: no value can end its
+    quotes or its line."""
+    return "".join(letter if letter.isprintable() and letter not in '"\\' else escape(ord(letter)) for letter in text)
+
+
+def escape(code: int) -> str:
+    r"""``\x0a`` or ``\u2028``."""
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""body: the content of a request, read when a content handler asks for it; framed by RFC 9112 §6 and §7 alone.
+
+What is read ends exactly where the message ends, so the next request begins behind it, or nowhere.
+"""
+
+from selsock.cores import time
+from selsock.errors import PeerFault
+from selsock.handler.adopt import Client
+from selsock.handler.head import CHUNKED, TOKEN, VALUE, HeadBuffer, RequestHead, field_name, too_much_content
+from selsock.model import Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+PORTION = 65536
+DRAIN_BYTES = 65536
+HEXADECIMAL = b"0123456789abcdefABCDEF"
+SIZE_DIGITS = 15  # what fits into 64 bits, signed
+# RFC 9110 §6.5.1: fields that frame, route, authenticate, or say how the content is to be read have no place behind it.
+NOT_IN_TRAILERS = (
+    *(b"transfer-encoding", b"content-length", b"trailer", b"host", b"connection", b"expect", b"te", b"upgrade"),
+    *(b"authorization", b"proxy-authorization", b"cookie", b"content-type", b"content-encoding", b"content-range"),
+    *(b"range", b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range"),
+)
+
+
+class Body:
+    """The content of one request.  ``finished`` once its last byte, and the last trailer, has been read.
+
+    ``expects``: the client waits for 100 (Continue), which the first ``read`` sends.
+    """
+
+    __slots__ = ("buffer", "chunked", "chunks", "client", "expects", "finished", "left", "limits", "taken")
+
+    def __init__(self, client: Client, buffer: HeadBuffer, head: RequestHead, limits: Limits) -> None:
+        self.client: Final = client
+        self.buffer: Final = buffer
+        self.limits: Final = limits
+        self.chunked: Final = head.content == CHUNKED
+        self.left = 0 if self.chunked else head.content  # of the content, or of the chunk at hand
+        self.finished = head.content == 0
+        self.expects = head.expects
+        self.chunks = 0
+        self.taken = 0
+
+    def read(self, size: int) -> bytes:
+        """At least one and at most ``size`` bytes of content; nothing at its end.
+
+        Raises PeerFault 400, 408, 413 or 431, PeerGone when the peer has reset.
+        """
+        if self.finished or size < 1:
+            return b""
+        if self.expects:
+            self.proceed()
+        if self.chunked and not self.left and not self.next_chunk():
+            self.trailers()
+            self.finished = True
+            return b""
+        data = self.receive(min(size, self.left, PORTION))
+        self.left -= len(data)
+        self.taken += len(data)
+        if not self.chunked and not self.left:
+            self.finished = True
+        return data
+
+    def drain(self) -> bool:
+        """Drop what the content handler has left, 64 KiB at most; whether the next request begins behind it.
+
+        A client that was never told to go on may or may not send its content (RFC 9110 §10.1.1): nobody can tell what
+        comes next.
+        """
+        if self.expects:
+            return self.finished
+        most = self.taken + DRAIN_BYTES
+        while not self.finished and self.taken < most:
+            self.read(most - self.taken)
+        return self.finished
+
+    def proceed(self) -> None:
+        """Send 100 (Continue), unless content has arrived already (RFC 9110 §10.1.1) or an answer has begun."""
+        if not self.client.answered and self.buffer.start == self.buffer.filled:
+            self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.client.answered = False  # an interim response is not the answer
+        self.expects = False
+
+    def receive(self, size: int) -> bytes:
+        """1 to ``size`` bytes, from what has been received already or else from the peer.  Raises as ``read``."""
+        buffer = self.buffer
+        if buffer.start < buffer.filled:
+            end = min(buffer.filled, buffer.start + size)
+            data = bytes(memoryview(buffer.data)[buffer.start : end])
+            self.use(end)
+            return data
+        waste = bytearray(size)
+        count = self.wait(lambda deadline: self.client.read_into(memoryview(waste), deadline))
+        return bytes(memoryview(waste)[:count])
+
+    def use(self, end: int) -> None:
+        """What lies before ``end`` in the buffer has been used."""
+        self.buffer.wipe_span(self.buffer.start, end)
+        self.buffer.start = end
+
+    def wait(self, read: "Callable[[float], int]") -> int:
+        """Let ``read`` read more from the peer, by the deadline that it is given.  Raises as ``read``."""
+        began = time.monotonic()
+        try:
+            count = read(self.client.pace())
+        except TimeoutError:
+            raise PeerFault(408, "the content did not come in time (RFC 9110 §15.5.9)") from None
+        if not count:
+            raise PeerFault(400, "the stream ended inside the content (RFC 9112 §8)")
+        self.client.account(count, began)
+        return count
+
+    def line(self, most: int, fault: PeerFault) -> bytes:
+        """The next line, without its CRLF.  Raises ``fault`` when it has more than ``most`` bytes; and as ``read``."""
+        buffer = self.buffer
+        while (end := buffer.data.find(b"\r\n", buffer.start, buffer.filled)) < 0:
+            if buffer.filled - buffer.start > most + 1:  # the CR may be there already
+                raise fault
+            self.wait(lambda deadline: buffer.receive(self.client, deadline))
+        if end - buffer.start > most:
+            raise fault
+        text = bytes(memoryview(buffer.data)[buffer.start : end])
+        self.use(end + 2)
+        return text
+
+    def next_chunk(self) -> bool:
+        """Read the line with the size of the next chunk; False for the last one, which has none (RFC 9112 §7.1)."""
+        if self.chunks:
+            self.line(0, PeerFault(400, "a chunk that does not end where its size says (RFC 9112 §7.1)"))
+        most = self.limits.chunk_line_bytes
+        line = self.line(most, PeerFault(400, f"more than {most} bytes in a chunk's first line (RFC 9112 §7.1.1)"))
+        digits, semicolon, extension = line.partition(b";")
+        if not digits or digits.translate(None, HEXADECIMAL) or len(digits) > SIZE_DIGITS:
+            raise PeerFault(400, "a chunk whose size is no hexadecimal number (RFC 9112 §7.1)")
+        if semicolon:
+            check_extension(extension)
+        size = int(digits, 16)
+        if not size:
+            return False
+        self.chunks += 1
+        if self.chunks > self.limits.chunks:
+            raise PeerFault(413, f"more than {self.limits.chunks} chunks (RFC 9110 §15.5.14)")
+        if self.taken + size > self.limits.content_bytes:
+            raise too_much_content(self.limits)
+        self.left = size
+        return True
+
+    def trailers(self) -> None:
+        """Read and drop the trailer section (RFC 9112 §7.1.2).  Raises PeerFault 400 for a field that would matter."""
+        left = self.limits.trailer_bytes
+        fault = PeerFault(431, f"more than {left} bytes of trailers (RFC 6585 §5)")
+        while line := self.line(max(0, left - 2), fault):
+            left -= len(line) + 2
+            if left < 0:
+                raise fault
+            name, colon, value = line.partition(b":")
+            if not colon or value.translate(None, VALUE):
+                raise PeerFault(400, "a trailer that is no field line (RFC 9112 §7.1.2)")
+            if field_name(name) in NOT_IN_TRAILERS:
+                raise PeerFault(400, f"{name.decode()} behind the content (RFC 9110 §6.5.1)")
+
+
+def check_extension(text: bytes) -> None:
+    """Extensions of a chunk mean nothing here (RFC 9112 §7.1.1), but have to be what they should be.
+
+    ``name`` or ``name=token`` or ``name="text"``, each after a semicolon, without white space.  Raises PeerFault 400.
+    """
+    for part in text.split(b";"):
+        name, equals, value = part.partition(b"=")
+        if len(value) > 1 and value[:1] == value[-1:] == b'"':
+            value = value[1:-1].translate(None, b" \t()<>@,:/[]?={}")  # quoted-string without quoted-pair
+        if not name or name.translate(None, TOKEN) or (equals and not value) or value.translate(None, TOKEN):
+            raise PeerFault(400, "an extension of a chunk that is none (RFC 9112 §7.1.1)")

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dispatch: the content handlers of a vhost, by the kind of location."""
+
+from selsock.handler.serve import static
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selsock.handler.confine import Confined
+    from selsock.handler.serve.exchange import Exchange
+    from selsock.handler.serve.reply import Outcome
+    from selsock.model import Vhost
+
+    # A content handler: it needs a Confined, which only ``confine`` can make.
+    Serve = Callable[[Confined, Exchange], Outcome]
+
+
+def load(vhost: "Vhost") -> "Serve":
+    """Import what the locations of ``vhost`` need, above the line, and return the function that serves them.
+
+    Below the line an import would open files in the tenant's domain.
+    """
+    handlers: dict[str, Serve] = {"static": static.serve}
+
+    def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
+        if exchange.head.target.raw == "*":  # RFC 9110 §9.3.7: OPTIONS for the server as a whole
+            exchange.reply.begin(204, [("Allow", static.ALLOW)], None)
+            return exchange.reply.end()
+        return handlers[exchange.location.kind](confined, exchange)
+
+    return serve

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""requests: one request of the connection after the other, as long as they belong into the context that was entered."""
+
+from selsock.errors import PeerFault, PeerGone
+from selsock.handler.access import Access
+from selsock.handler.adopt import Client
+from selsock.handler.confine import Confined
+from selsock.handler.head import RequestHead, read_head
+from selsock.handler.identify import Identity
+from selsock.handler.journal import NOTICE, Journal
+from selsock.handler.kernel import Kernel
+from selsock.handler.label import Decision, label
+from selsock.handler.serve.dispatch import Serve
+from selsock.handler.serve.exchange import Exchange
+from selsock.handler.table import locate
+from selsock.model import Limits
+
+
+def serve_requests(
+    confined: Confined,
+    client: Client,
+    head: RequestHead,
+    identity: Identity,
+    decision: Decision,
+    limits: Limits,
+    access: Access,
+    journal: Journal,
+    kernel: Kernel,
+    serve: Serve,
+) -> None:
+    """Serve the request of ``head``, and those that follow it on the connection.  Raises PeerFault or OwnFault."""
+    for left in range(limits.requests - 1, -1, -1):
+        location = locate(confined.vhost, head.target.segments)
+        close = head.close or left == 0
+        exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close)
+        journal.open()
+        outcome = serve(confined, exchange)
+        access.done("serve")
+        access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)
+        if exchange.reply.close or not exchange.body.drain():
+            return
+        access.begin()
+        try:
+            access.head = head = read_head(client, confined.buffer, limits, limits.idle_seconds)
+        except PeerGone:
+            return  # a kept connection ends so, as a rule
+        access.done("head")
+        if not kernel.unchanged() or not stays(head, confined, identity, client, decision):
+            return
+
+
+def stays(head: RequestHead, confined: Confined, identity: Identity, client: Client, decision: Decision) -> bool:
+    """Whether the next request of the connection belongs into the very same context.
+
+    If not, or if that cannot be known down here, the connection is closed without a byte, and the client, which knows
+    that a kept connection may end at any time (RFC 9112 §9.3.1), asks again on a new one.
+    """
+    if head.host not in confined.vhost.names:
+        return False
+    # Somebody else, even in the same context, has a decision of his own coming, and it is recorded above the line.
+    if confined.vhost.basic is None:
+        confined.buffer.wipe_span(*head.credentials)
+    elif head.credentials == (0, 0):
+        if identity.user is not None:
+            return False
+    elif not confined.credentials.recognise(head, confined.buffer):
+        return False
+    try:
+        again = label(identity, client.address, confined.vhost, locate(confined.vhost, head.target.segments))
+    except PeerFault:
+        return False
+    return again.context == decision.context

@@ -21,11 +21,9 @@ import socket
 import urllib.parse
 
 from selsock.handler.__main__ import main
-from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
-from selsock.handler.head import RequestHead
-from selsock.handler.response import compose_head
-from selsock.handler.serve.static import Outcome
+from selsock.handler.serve.exchange import Exchange
+from selsock.handler.serve.reply import Outcome
 
 
 def named(error: OSError) -> str:
@@ -132,23 +130,22 @@ def attempt(query: "dict[str, str]") -> "dict[str, object]":
         return {"error": named(error)}
 
 
-def serve(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
-    query = dict(urllib.parse.parse_qsl(head.target.query.decode().removeprefix("?"), keep_blank_values=True))
+def serve(confined: Confined, exchange: Exchange) -> Outcome:
+    query = dict(urllib.parse.parse_qsl(exchange.head.target.query.decode().removeprefix("?"), keep_blank_values=True))
     if query.pop("raw", ""):
         answer = json.dumps(attempt(query)).encode()
     else:
-        answer = in_child(confined, client, query)
-    fields = {"Content-Type": "application/json", "Content-Length": str(len(answer))}
-    client.write(compose_head(200, fields, close) + answer)
-    return Outcome(200, len(answer))
+        answer = in_child(confined, exchange, query)
+    exchange.reply.begin(200, [("Content-Type", "application/json")], len(answer), answer)
+    return exchange.reply.end()
 
 
-def in_child(confined: Confined, client: Client, query: "dict[str, str]") -> bytes:
+def in_child(confined: Confined, exchange: Exchange, query: "dict[str, str]") -> bytes:
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        confined.credentials.wipe()
-        client.socket.close()
+        confined.forget()
+        exchange.reply.client.socket.close()
         ours.close()
         theirs.sendall(json.dumps(attempt(query)).encode())
         os._exit(0)

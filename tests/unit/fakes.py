@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from selsock import cores
 from selsock.generate.cdb_writer import compose
@@ -28,8 +28,10 @@ from selsock.handler import __main__ as top
 from selsock.handler.adopt import Client
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel
-from selsock.handler.serve import static
 from selsock.model import Limits, Table, Vhost
+
+if TYPE_CHECKING:
+    from selsock.handler.serve.dispatch import Serve
 
 SELSOCK = "system_u:system_r:selsock_t:s0"
 GENERATION = "g1"
@@ -187,7 +189,7 @@ class Instance:
         journal: FakeJournal,
         kernel: FakeKernel,
         address: str = "192.0.2.1",
-        serve: "Callable[..., static.Outcome]" = static.serve,
+        serve: "Serve | None" = None,
     ) -> None:
         self.peer, client = connect(address)
         report, child_report = os.pipe()
@@ -254,7 +256,7 @@ def run_and_exit(
     table: Path,
     journal: FakeJournal,
     kernel: FakeKernel,
-    serve: "Callable[..., static.Outcome]",
+    serve: "Serve | None",
     report: int,
 ) -> None:
     """The whole life of an ``Instance``'s child."""

@@ -11,6 +11,7 @@ from selsock.context import Context
 from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler import confine as module
 from selsock.handler.confine import REQUIRED_STATUS, Confined, confine
+from selsock.handler.head import HeadBuffer
 from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.table import OpenTable
@@ -143,7 +144,7 @@ class Scene:
                 self.done.append(call[0])
 
         kernel.calls = Calls()
-        return confine(DOG, VHOST, self.credentials, self.table, self.journal, kernel, enforce)
+        return confine(DOG, VHOST, self.credentials, HeadBuffer(16), self.table, self.journal, kernel, enforce)
 
 
 @pytest.fixture
@@ -412,7 +413,7 @@ def test_stderr_no_longer_leads_to_the_journal() -> None:
         os.dup2(write, module.STDERR)
         os.dup2(os.open("/dev/null", os.O_WRONLY), module.STDOUT)
         try:
-            confine(DOG, VHOST, Credentials(), *closed(), FakeKernel(), False)
+            confine(DOG, VHOST, Credentials(), HeadBuffer(16), *closed(), FakeKernel(), False)
         except ConfineFault:
             os.write(2, b"forged")
         os._exit(0)

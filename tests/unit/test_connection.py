@@ -6,6 +6,7 @@ Each test says what the client sees, how the process ends, and what the journal 
 
 import base64
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +18,12 @@ from selsock import errors
 from selsock.context import Context
 from selsock.handler import __main__ as top
 from selsock.handler import confine, connection
-from selsock.handler.adopt import Client
+from selsock.handler.access import Access
 from selsock.handler.confine import Confined
-from selsock.handler.head import RequestHead
 from selsock.handler.journal import Journal
 from selsock.handler.serve import static
-from selsock.handler.serve.static import Outcome
+from selsock.handler.serve.exchange import Exchange
+from selsock.handler.serve.reply import Outcome
 from selsock.model import Basic, Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, wait_until
@@ -153,12 +154,23 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
         "SELSOCK_RULE": "vhost.yaml:anonymous",
         "SELSOCK_CONTEXT": "selsock_public_t:s0",
     } == decision
+    message = outcome.pop("MESSAGE")
+    assert re.fullmatch(
+        r'192\.0\.2\.1 - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "GET /a.txt HTTP/1.1" 200 7 "-" "-"',
+        message,
+    )
+    times = {name: outcome.pop(name) for name in list(outcome) if name.endswith("_USEC")}
+    phases = ("TABLE", "HEAD", "IDENTIFY", "LABEL", "CONFINE", "SERVE")
+    assert {f"SELSOCK_{phase}_USEC" for phase in phases} == set(times)
+    assert all(spent.isdigit() for spent in times.values())
     assert {
-        "MESSAGE": "dog.example GET /a.txt: 200",
         "PRIORITY": "5",
         "SYSLOG_IDENTIFIER": "selsock",
         "SELSOCK_EVENT": "outcome",
+        "SELSOCK_ADDRESS": "192.0.2.1",
         "SELSOCK_VHOST": "dog.example",
+        "SELSOCK_USER": "",
+        "SELSOCK_CONTEXT": "selsock_public_t:s0",
         "SELSOCK_METHOD": "GET",
         "SELSOCK_TARGET": "/a.txt",
         "SELSOCK_STATUS": "200",
@@ -177,16 +189,16 @@ def test_file_is_served_in_the_context_of_its_rule(world: World) -> None:
     ],
 )
 def test_outcome_says_why_it_is_not_the_file(world: World, target: str, status: str, reason: str) -> None:
-    """For the journal, in a field and behind the message; the visitor learns the status alone."""
+    """For the journal, in a field; the visitor learns the status alone."""
     os.mkfifo(world.folder / "dog" / "fifo")
     if target == "/staff":
         world.vhosts = [Vhost(world.vhosts[0].names, world.vhosts[0].root, None, (Location((), (), PUBLIC),))]
         world.recompile()
     answer, _ = alone(world, request(target, rest=CLOSE))
     outcome = world.journal.records()[-1]
-    wanted = (f"dog.example GET {target}: {status} {reason}".strip(), status, "0", reason)
-    fields = ("MESSAGE", "SELSOCK_STATUS", "SELSOCK_CONTENT_BYTES", "SELSOCK_REASON")
-    assert wanted == tuple(outcome[name] for name in fields)
+    sent = str(len(content_of(answer)))
+    fields = ("SELSOCK_TARGET", "SELSOCK_STATUS", "SELSOCK_CONTENT_BYTES", "SELSOCK_REASON")
+    assert (target, status, sent, reason) == tuple(outcome[name] for name in fields)
     assert not reason or reason.encode() not in answer
 
 
@@ -326,7 +338,8 @@ def test_silent_peer_ends_with_gone(world: World) -> None:
         instance.peer.shutdown(1)
         assert (b"", errors.EXIT_GONE) == (instance.receive(), instance.wait())
     (record,) = world.journal.records()
-    assert ("gone", "192.0.2.1 closed: closed without a request") == (record["SELSOCK_EVENT"], record["MESSAGE"])
+    wanted = ("gone", "0", "closed without a request")
+    assert wanted == tuple(record[name] for name in ("SELSOCK_EVENT", "SELSOCK_STATUS", "SELSOCK_REASON"))
 
 
 def test_peer_that_takes_no_answer_ends_with_gone(world: World) -> None:
@@ -334,9 +347,9 @@ def test_peer_that_takes_no_answer_ends_with_gone(world: World) -> None:
     (world.folder / "dog" / "big").write_bytes(bytes(8_000_000))
     world.recompile({"connection_seconds": 1})
 
-    def impatient(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
-        client.deadline -= 0.8
-        return static.serve(confined, head, client, close)
+    def impatient(confined: Confined, exchange: Exchange) -> Outcome:
+        exchange.reply.client.deadline -= 0.8
+        return static.serve(confined, exchange)
 
     with world.visit(serve=impatient) as instance:
         instance.send(request("/big"))
@@ -477,18 +490,33 @@ def test_refusal_after_head_has_its_content(world: World) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(request() + request("/b.txt"), id="pipelined"),
-        pytest.param(request(method="POST", rest="Content-Length: 5\r\n") + b"GET /", id="content"),
-        pytest.param(request(method="POST", rest="Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n", id="chunked"),
+        pytest.param(request(rest=CLOSE) + request("/b.txt"), id="close"),
         pytest.param(b"GET /a.txt HTTP/1.0\r\nHost: dog.example\r\n\r\n", id="HTTP/1.0"),
     ],
 )
 def test_one_answer_and_the_end(world: World, data: bytes) -> None:
-    """What follows the head is not read, let alone taken for a request."""
+    """What follows the last request is not read, let alone taken for another."""
     answer, status = alone(world, data)
     assert (1, errors.EXIT_SERVED) == (answer.count(b"HTTP/1.1 "), status)
     assert b"\r\nConnection: close\r\n" in answer
     assert b"dog's b" not in answer
+
+
+def test_pipelined_requests_are_answered_in_order(world: World) -> None:
+    """RFC 9112 §9.3.2: content and the next request lie behind one another in what has been received."""
+    posted = request(method="POST", rest="Content-Length: 5\r\n") + b"GET /"
+    chunked = request(method="POST", rest="Transfer-Encoding: chunked\r\n") + b"5\r\nGET /\r\n0\r\n\r\n"
+    answer, status = alone(world, request() + posted + chunked + request("/b.txt", rest=CLOSE))
+    assert [b"200", b"405", b"405", b"200"] == re.findall(rb"HTTP/1.1 (\d+) ", answer)
+    assert (answer.endswith(b"dog's b"), status) == (True, errors.EXIT_SERVED)
+
+
+def test_record_can_not_be_forged_by_a_field(world: World) -> None:
+    """Quotes, backslashes, and what is not printable stand escaped in the Combined Log Format."""
+    rest = 'User-Agent: a" 200 1 "x\\\tb\x85c\r\nReferer: http://ü/\r\n'
+    alone(world, request(rest=CLOSE + rest))
+    message = world.journal.records()[-1]["MESSAGE"]
+    assert message.endswith(r' 200 7 "http://ü/" "a\x22 200 1 \x22x\x5c\x09b\x85c"')
 
 
 def test_peer_may_half_close_after_its_request(world: World) -> None:
@@ -678,7 +706,7 @@ def test_journal_out_of_reach_hides_no_refusal_either(world: World) -> None:
 def test_defect_is_500_and_exit_70(world: World) -> None:
     """Its type, place and text are in the journal, on one line of one field."""
 
-    def broken(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
+    def broken(confined: Confined, exchange: Exchange) -> Outcome:
         raise KeyError("forged\nSELSOCK_EVENT=decision")
 
     status, exit_status, reason = failed(world, serve=broken)
@@ -692,8 +720,8 @@ def test_defect_is_500_and_exit_70(world: World) -> None:
 def test_nothing_is_sent_after_an_answer_that_has_begun(world: World, fault: Exception) -> None:
     """Whatever goes wrong then: the connection is cut, and the client sees that it is."""
 
-    def halfway(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
-        client.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    def halfway(confined: Confined, exchange: Exchange) -> Outcome:
+        exchange.reply.client.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         raise fault
 
     answer, status = alone(world, request(), serve=halfway)
@@ -705,11 +733,11 @@ def test_second_request_may_be_answered_although_the_first_was(world: World) -> 
     """``answered`` is of one request: a defect in the second still gets its 500."""
     seen = []
 
-    def breaks_later(confined: Confined, head: RequestHead, client: Client, close: bool) -> Outcome:
-        seen.append(head)
+    def breaks_later(confined: Confined, exchange: Exchange) -> Outcome:
+        seen.append(exchange)
         if len(seen) > 1:
             raise KeyError("x")
-        return static.serve(confined, head, client, close)
+        return static.serve(confined, exchange)
 
     with world.visit(serve=breaks_later) as instance:
         instance.send(request())
@@ -767,7 +795,7 @@ def test_journal_and_stderr_out_of_reach_is_still_exit_24() -> None:
     if pid == 0:
         try:
             os.close(2)
-            top.report(Journal("/none/journal"), "-", errors.PeerFault(400, "x"))
+            top.report(Journal("/none/journal"), Access("-"), errors.PeerFault(400, "x"), 400)
         finally:
             os._exit(99)
     assert errors.EXIT_ADOPT == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

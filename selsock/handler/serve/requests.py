@@ -10,10 +10,13 @@ from selsock.handler.identify import Identity
 from selsock.handler.journal import NOTICE, Journal
 from selsock.handler.kernel import Kernel
 from selsock.handler.label import Decision, label
-from selsock.handler.serve.dispatch import Serve
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.table import locate
 from selsock.model import Limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from selsock.handler.serve.dispatch import Serve
 
 
 def serve_requests(
@@ -26,7 +29,7 @@ def serve_requests(
     access: Access,
     journal: Journal,
     kernel: Kernel,
-    serve: Serve,
+    serve: "Serve",
 ) -> None:
     """Serve the request of ``head``, and those that follow it on the connection.  Raises PeerFault or OwnFault."""
     for left in range(limits.requests - 1, -1, -1):

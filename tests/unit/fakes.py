@@ -12,9 +12,11 @@ Example: a whole instance, in a process of its own as in real life, with the tes
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -130,6 +132,36 @@ class FakeJournal:
     def events(self) -> list[str]:
         """The events of the records so far."""
         return [record["SELSOCK_EVENT"] for record in self.records()]
+
+
+class DrainedJournal(FakeJournal):
+    """A FakeJournal that takes any number of records, as journald does; the kernel queues ten of them for one that waits."""
+
+    def __enter__(self) -> Self:
+        self.kept: list[bytes] = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.drain, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.ended.set()
+        self.thread.join()
+        super().__exit__(kind, error, trace)
+
+    def drain(self) -> None:
+        """Take what comes until the end."""
+        while not self.ended.is_set():
+            if select.select([self.socket], [], [], 0.02)[0]:
+                self.kept.append(self.socket.recv(1 << 20))
+
+    def records(self) -> list[dict[str, str]]:
+        """Every record so far, oldest first."""
+        time.sleep(0.05)  # what was sent before this call is there after it
+        self.seen += [parse_record(self.kept.pop(0)) for _ in range(len(self.kept))]
+        return self.seen
 
 
 def parse_record(datagram: bytes) -> dict[str, str]:

@@ -22,8 +22,15 @@ def load(vhost: "Vhost") -> "Serve":
     Below the line an import would open files in the tenant's domain.
     """
     handlers: dict[str, Serve] = {"static": static.serve}
+    kinds = {location.kind for location in vhost.locations}
+    if "wsgi" in kinds:
+        from selsock.handler.serve.wsgi import Applications
+
+        handlers["wsgi"] = Applications().serve
 
     def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
+        if exchange.head.method in ("CONNECT", "TRACE"):  # no content handler has a use for them
+            return exchange.reply.page(405, fields=[("Allow", static.ALLOW)])
         if exchange.head.target.raw == "*":  # RFC 9110 §9.3.7: OPTIONS for the server as a whole
             exchange.reply.begin(204, [("Allow", static.ALLOW)], None)
             return exchange.reply.end()

@@ -2,6 +2,7 @@
 """exchange: one request and its response, as a content handler gets them beside its ``Confined``."""
 
 from selsock.handler.head import HeadBuffer, RequestHead
+from selsock.handler.journal import Journal
 from selsock.handler.serve.body import Body
 from selsock.handler.serve.reply import Reply
 from selsock.model import Limits, Location
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 class Exchange:
     """One request: its ``head``, its content (``body``), the ``reply`` to it; the ``location`` that it is for, who asks
-    (``user``, None for anonymous) and from where (``address``, ``scheme``, ``port``, as the visitor sees them)."""
+    (``user``, None for anonymous) and from where (``address``, ``scheme``, ``port``, as the visitor sees them).
 
-    __slots__ = ("address", "body", "head", "limits", "location", "port", "reply", "scheme", "user")
+    ``journal`` takes what an application complains of."""
+
+    __slots__ = ("address", "body", "head", "journal", "limits", "location", "port", "reply", "scheme", "user")
 
     def __init__(
         self,
@@ -29,6 +32,7 @@ class Exchange:
         location: Location,
         user: UserName | None,
         close: bool,
+        journal: Journal,
     ) -> None:
         self.head: Final = head
         self.body: Final = Body(client, buffer, head, limits)
@@ -39,3 +43,4 @@ class Exchange:
         self.scheme: Final = client.scheme
         self.port: Final = client.port
         self.user: Final = user
+        self.journal: Final = journal

@@ -72,13 +72,14 @@ class Reply:
     ``begin``, then any number of ``write`` and ``write_file``, then ``end``; or ``cut`` where it cannot be completed.
     """
 
-    __slots__ = ("begun", "client", "close", "left", "minor", "sent", "silent", "status")
+    __slots__ = ("begun", "client", "close", "failed", "left", "minor", "over", "sent", "silent", "status")
 
     def __init__(self, client: Client, head: RequestHead, close: bool) -> None:
         self.client: Final = client
         self.minor: Final = head.minor
         self.close = close
-        self.begun = False
+        self.begun = self.failed = False
+        self.over = False  # there was more content than announced
         self.silent = False  # this response has no content, whatever is written
         self.left: int | None = 0  # of the announced length; None: the end is told otherwise
         self.sent = 0
@@ -109,6 +110,7 @@ class Reply:
     def framed(self, data: bytes) -> bytes:
         """``data`` as it stands in the message; what is beyond the announced length is left out."""
         if self.left is not None:
+            self.over = self.over or len(data) > self.left
             data = data[: self.left]
             self.left -= len(data)
         if self.silent or not data:
@@ -158,8 +160,8 @@ class Reply:
 
         Content that is shorter than announced is a response cut short, and the connection ends with it.
         """
-        if self.left and not self.silent:
-            return self.cut(reason or f"{self.left} bytes less than announced")
+        if (self.left or self.over) and not self.silent:
+            return self.cut("more content than announced" if self.over else f"{self.left} bytes less than announced")
         if self.left is None and self.minor == 1 and not self.silent:
             self.client.write(b"0\r\n\r\n")
         return Outcome(self.status, self.sent, reason)
@@ -170,6 +172,11 @@ class Reply:
         if self.left is None and self.minor == 0:
             self.client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return Outcome(self.status, self.sent, reason, cut=True)
+
+    def fail(self, status: int, reason: str) -> Outcome:
+        """An application gave no response, or not all of it: the page of ``status`` if nothing was sent, else a cut."""
+        self.failed = self.close = True
+        return self.cut(reason) if self.begun else self.page(status, reason)
 
     def page(self, status: int, reason: str = "", fields: "Fields | None" = None) -> Outcome:
         """Answer with the short page of ``status``; the ``reason`` is for the journal.  Raises PeerGone."""

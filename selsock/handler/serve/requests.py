@@ -35,7 +35,7 @@ def serve_requests(
     for left in range(limits.requests - 1, -1, -1):
         location = locate(confined.vhost, head.target.segments)
         close = head.close or left == 0
-        exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close)
+        exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close, journal)
         journal.open()
         outcome = serve(confined, exchange)
         access.done("serve")

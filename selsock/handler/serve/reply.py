@@ -94,6 +94,8 @@ class Reply:
         self.begun = True
         self.status = status
         self.silent = self.client.head_only or status in WITHOUT_CONTENT
+        if status == 205:
+            length = 0  # RFC 9110 §15.3.6
         self.left = length
         framing: list[tuple[str, str]] = []
         if length is not None and status != 204:  # RFC 9110 §8.6: no Content-Length in 204
@@ -102,9 +104,8 @@ class Reply:
             framing.append(("Transfer-Encoding", "chunked"))
         elif status not in WITHOUT_CONTENT:
             self.close = True  # HTTP/1.0 knows no chunks: the end of the connection is the end of the content
-        head = compose_head(
-            status, PHRASES.get(status, ""), [*fields, *framing], self.close
-        )  # RFC 9112 §4: may be empty
+        phrase = PHRASES.get(status, "")  # RFC 9112 §4: may be empty
+        head = compose_head(status, phrase, [*fields, *framing], self.close)
         self.client.write(head + self.framed(first))
 
     def framed(self, data: bytes) -> bytes:
@@ -170,7 +171,9 @@ class Reply:
         """Give up a response that has begun.  The peer has to notice: without length or chunks, by a reset."""
         self.close = True
         if self.left is None and self.minor == 0:
+            # socket(7): closing with SO_LINGER and no time to linger resets the connection.
             self.client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.client.socket.close()
         return Outcome(self.status, self.sent, reason, cut=True)
 
     def fail(self, status: int, reason: str) -> Outcome:

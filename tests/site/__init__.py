@@ -30,7 +30,9 @@ def demo_yaml() -> str:
 
 def whole_yaml() -> str:
     """The configuration of the VM tests: the demo's with more vhosts."""
-    return demo_yaml() + (HERE / "more.yaml").read_text()
+    return (
+        demo_yaml().replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n") + (HERE / "more.yaml").read_text()
+    )
 
 
 def files() -> Files:
@@ -44,6 +46,9 @@ def files() -> Files:
         "/srv/vhosts/closed/index.html": page("closed"),
         "/srv/vhosts/refused/index.html": page("refused"),
         "/srv/vhosts/mailed/index.html": page("Welcome to mailed"),
+        "/srv/vhosts/code/htdocs/index.html": page("Code's own page"),
+        "/srv/vhosts/code/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
+        "/srv/vhosts/code/tmp/.keep": (b"", 0o644),
         "/etc/selsock/alpha.htpasswd": (ALICE + BOB, 0o644),
         "/etc/selsock/beta.htpasswd": (CAROL, 0o644),
     }

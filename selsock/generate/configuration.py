@@ -12,35 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selsock.context import Context, Level
-from selsock.generate.domain_name import DomainName
+from selsock.generate.contents import Content, Entry, check_domains, entries, parse_content
+from selsock.generate.domains import Domain, Domains, parse_domains
+from selsock.generate.labels import Label, parse_labels
 from selsock.generate.machine import Listen, SystemLimits, parse_limits, parse_listen
-from selsock.generate.places import parse_password_file, parse_root
+from selsock.generate.places import parse_inside, parse_password_file, parse_root, within
 from selsock.generate.ranges import Ledger
-from selsock.generate.rules import (
-    Auto,
-    Domain,
-    Domains,
-    Partial,
-    SourceRule,
-    parse_context,
-    parse_parts,
-    parse_rules,
-)
-from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, nearest, scalar, sequence
-from selsock.model import Basic, Limits, Location, Rule, Vhost
+from selsock.generate.rules import Auto, Partial, SourceRule, parse_context, parse_parts, parse_rules
+from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, scalar, sequence
+from selsock.model import KINDS, Basic, Limits, Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Realm, TypeName
 
 TOP = ("selinux", "listen", "limits", "domains", "default_context", "contexts", "vhosts")
-VHOST = ("aliases", "root", "domain", "range", "auth", "content", "contexts", "locations")
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What the files at ``path`` and below are labelled, up to the next label."""
-
-    path: AbsolutePath
-    type: TypeName
-    level: Level
+VHOST = ("aliases", "root", "temporary", "domain", "range", "auth", "content", "contexts", "locations")
+LOCATION = ("domain", "range", "contexts", *KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +41,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, the labels of its content, and what ``conflicts`` looks at."""
+    """A vhost, the labels of its content, who starts programs in another domain, and what ``conflicts`` looks at."""
 
     vhost: Vhost
     labels: tuple[Label, ...]
+    entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
     source: Mapping
 
@@ -115,34 +101,6 @@ def configure(source: Mapping, file: str, ledger: Ledger) -> Configuration:
     return Configuration(file, required, listen, limits, system, tuple(domains.values()), sites)
 
 
-def parse_domains(node: Node | None) -> dict[str, Domain]:
-    """The domains that the source declares, in its order.  Raises BadSource."""
-    found: dict[str, Domain] = {}
-    given = mapping(node) if node is not None else None
-    for text, options in given.values.items() if given else ():
-        name = given.keys[text].name(DomainName) if given else DomainName(text)
-        known = mapping(options)
-        known.only(("reads",))
-        reads = known.get("reads")
-        names = tuple(given.keys) if given else ()
-        found[text] = Domain(
-            name,
-            TypeName(f"selsock_{name}_t"),
-            TypeName(f"selsock_{name}_content_t"),
-            () if reads is None else tuple(parse_read(scalar(item), name, names) for item in sequence(reads)),
-        )
-    return found
-
-
-def parse_read(given: Scalar, reader: DomainName, names: tuple[str, ...]) -> DomainName:
-    """A domain whose content ``reader`` may read as well.  Raises BadSource."""
-    if given.text == reader:
-        given.refuse(f"another domain than {reader}, which reads its own content anyway")
-    if given.text not in names:
-        given.refuse(f"a name under domains, the nearest being {nearest(given.text, names)}")
-    return given.name(DomainName)
-
-
 def parse_default(source: Mapping, domains: Domains) -> Partial:
     """``default_context``, which has both parts if it is there at all.  Raises BadSource."""
     node = source.get("default_context")
@@ -159,13 +117,13 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     """One vhost.  Raises BadSource."""
     given.only(VHOST)
     aliases = given.get("aliases")
-    root = parse_root(scalar(given.require("root")))
-    basic = parse_auth(given.get("auth"))
     builder = SiteBuilder(name, given, around)
+    basic = parse_auth(given.get("auth"))
     locations = builder.locations(basic is not None)
-    labels = builder.labels(root)
+    labels = builder.labels()
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
-    return Site(Vhost((name, *names), root, basic, locations), labels, tuple(builder.uses), given)
+    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary)
+    return Site(vhost, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given)
 
 
 def parse_auth(node: Node | None) -> Basic | None:
@@ -181,14 +139,25 @@ def parse_auth(node: Node | None) -> Basic | None:
 
 
 class SiteBuilder:
-    """Resolves the contexts of one vhost, and keeps account of the levels that it uses."""
+    """Resolves the contexts of one vhost, and keeps account of the levels that it uses and the domains it enters."""
 
     def __init__(self, name: HostName, given: Mapping, around: Surroundings) -> None:
         self.name = name
         self.given = given
         self.around = around
+        self.root = parse_root(scalar(given.require("root")))
+        temporary = given.get("temporary")
+        self.temporary = None if temporary is None else self.parse_temporary(scalar(temporary))
         self.inherited = parse_parts(given, around.domains).over(around.default)
         self.uses: list[Use] = []
+        self.entries: set[Entry] = set()
+
+    def parse_temporary(self, given: Scalar) -> AbsolutePath:
+        """The directory for temporary files, in the root and not the root itself.  Raises BadSource."""
+        path = parse_inside(self.root, given)
+        if path == self.root:
+            given.refuse("a directory in the root, such as /tmp")
+        return path
 
     def pair(self) -> Level:
         """The category pair of this vhost, allocated when it is first asked for."""
@@ -204,16 +173,15 @@ class SiteBuilder:
         """The locations, longest prefix first, ``/`` last.  Raises BadSource."""
         node = self.given.get("locations")
         table = mapping(node) if node is not None else Mapping(self.given.place)
-        found = [self.location((), Mapping(self.given.place), signs_in)] if "/" not in table.values else []
-        for path, options in table.values.items():
-            key = table.keys[path]
-            prefix = () if path == "/" else tuple(key.name(AbsolutePath).split("/")[1:])
-            found.append(self.location(prefix, mapping(options), signs_in))
+        given = [(table.keys[path], mapping(options)) for path, options in table.values.items()]
+        if "/" not in table.values:
+            given.insert(0, (Scalar(self.given.place, "/"), Mapping(self.given.place)))
+        found = [self.location(path, options, signs_in) for path, options in given]
         return tuple(sorted(found, key=lambda location: (-len(location.prefix), location.prefix)))
 
-    def location(self, prefix: tuple[str, ...], given: Mapping, signs_in: bool) -> Location:
-        """One location with the rules that hold there.  Raises BadSource."""
-        given.only(("domain", "range", "contexts"))
+    def location(self, path: Scalar, given: Mapping, signs_in: bool) -> Location:
+        """One location with the rules that hold there and its content.  Raises BadSource."""
+        given.only(LOCATION)
         around = self.around
         enclosing = parse_parts(given, around.domains).over(self.inherited)
         node = given.get("contexts") or self.given.get("contexts")
@@ -223,7 +191,20 @@ class SiteBuilder:
             default = Context(*self.settle(around.default, lambda domain: domain.type))
         elif rules is None:
             raise BadSource(given.place, "expected contexts here or further out, or default_context, not none")
-        return Location(prefix, tuple(self.rule(rule, enclosing, signs_in) for rule in rules or ()), default)
+        content = self.content(path, given)
+        prefix = () if path.text == "/" else tuple(path.name(AbsolutePath).split("/")[1:])
+        settled = tuple(self.rule(rule, enclosing, signs_in) for rule in rules or ())
+        location = Location(prefix, settled, default, content.kind, content.options)
+        check_domains(content, location, around.domains)
+        self.entries |= entries(content, location, around.domains)
+        return location
+
+    def content(self, path: Scalar, given: Mapping) -> Content:
+        """How the content of a location is made; temporary files are none of it.  Raises BadSource."""
+        content = parse_content(given, self.root, path, self.around.domains)
+        if content.shown is not None and self.temporary is not None and within(self.temporary, content.shown):
+            self.given.require("temporary").refuse(f"a directory of which location {path.text} shows nothing")
+        return content
 
     def rule(self, rule: SourceRule, enclosing: Partial, signs_in: bool) -> Rule:
         """``rule`` as the table holds it.  Raises BadSource."""
@@ -233,18 +214,7 @@ class SiteBuilder:
         self.settle(rule.context.over(enclosing), lambda domain: domain.type)
         return rule.within(enclosing, self.pair, self.around.file)
 
-    def labels(self, root: AbsolutePath) -> tuple[Label, ...]:
+    def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""
-        node = self.given.get("content")
-        table = mapping(node) if node is not None else Mapping(self.given.place)
-        parts = {"": self.inherited}
-        for path, context in table.values.items():
-            suffix = "" if path == "/" else table.keys[path].name(AbsolutePath)
-            parts[suffix] = parse_context(context, self.around.domains).over(self.inherited)
-        top = parts[""].domain
-        if "/" not in table.values and top is not None and top.name is None:
-            raise BadSource(table.place, f"expected content with /, since {top.type} is no type of files, not none")
-        return tuple(
-            Label(AbsolutePath.parse(root + suffix), *self.settle(parts[suffix], lambda domain: domain.content))
-            for suffix in sorted(parts)
-        )
+        purposes = parse_labels(self.given, self.root, self.temporary, self.inherited, self.around.domains)
+        return tuple(Label(path, *self.settle(its.context, its.type)) for path, its in sorted(purposes.items()))

@@ -10,17 +10,17 @@ class DomainName(Name):
     """A domain declared under ``domains:``; it becomes the type ``selsock_NAME_t``."""
 
     __slots__ = ()
-    expected = "a domain name (a-z, 0-9, _; not ending in _t or _content; none of selsock's own)"
+    expected = "a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or _script; none of selsock's own)"
 
     @classmethod
     def accepts(cls, text: str) -> bool:
-        """Letters, digits and single underscores; ``_t`` would make it a full type, ``_content`` one of our own."""
+        """Letters, digits and single underscores; ``_t`` would make it a full type, the others one of our own."""
         return (
             0 < len(text) <= 40
             and text[0] in LOWER
             and not text.strip(LOWER + DIGITS + "_")
             and "__" not in text
-            and not text.endswith(("_t", "_content", "_"))
+            and not text.endswith(("_t", "_content", "_rw", "_script", "_"))
             and text not in RESERVED_DOMAINS
         )
 

@@ -21,9 +21,23 @@ SYSTEMD_LIMITS = (
     ("tasks", 16, 1),  # TasksMax= of an instance
 )
 MEMORY = "64M"
-LOWEST = {"content_bytes": 0, "head_bytes": 512, "request_line_bytes": 64}
-# A head is kept in memory, a request line goes into one datagram of the journal, and poll(2) counts in milliseconds.
-GREATEST = {"head_bytes": 1048576, "request_line_bytes": 65536, "connection_seconds": 86400}
+# A chunk's line has to hold any size; two bytes are trailers without a field.
+LOWEST = {"content_bytes": 0, "head_bytes": 512, "request_line_bytes": 64, "chunk_line_bytes": 16, "trailer_bytes": 2}
+# Heads, lines and trailers are kept in memory, a request line goes into one datagram of the journal, and poll(2) counts
+# in milliseconds.
+GREATEST = {
+    **{"head_bytes": 1048576, "request_line_bytes": 65536, "chunk_line_bytes": 65536, "trailer_bytes": 1048576},
+    "connection_seconds": 86400,
+}
+# Which limit could never be reached beyond which other.
+WITHIN = (
+    ("request_line_bytes", "head_bytes"),
+    ("first_byte_seconds", "connection_seconds"),
+    ("head_seconds", "connection_seconds"),
+    ("idle_seconds", "connection_seconds"),
+    ("request_seconds", "connection_seconds"),
+    ("connections_per_source", "connections"),
+)
 
 # Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
 WEB_PORTS = (80, 443, 8008, 8080, 8443)
@@ -137,24 +151,18 @@ def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
                 memory = scalar(value).name(Size)
             else:
                 values[name] = scalar(value).number(lowest.get(name, 1), GREATEST.get(name, HIGHEST))
-        if "connections_per_source" not in given.values:
-            values["connections_per_source"] = min(values["connections_per_source"], values["connections"])
-        check_limits(given, values)
+        fit(given, values)
     system = {name: values[name] for name, _, _ in SYSTEMD_LIMITS}
     return Limits({name: values[name] for name, _, _ in LIMITS}), SystemLimits(memory=memory, **system)
 
 
-def check_limits(given: Mapping, values: dict[str, int]) -> None:
-    """Refuse a limit that a larger one could never let through.  Raises BadSource."""
-    for small, large in (
-        ("request_line_bytes", "head_bytes"),
-        ("head_seconds", "connection_seconds"),
-        ("idle_seconds", "connection_seconds"),
-        ("connections_per_source", "connections"),
-    ):
-        if values[small] > values[large]:
-            at = given.get(small) or given.require(large)
-            at.refuse(f"{small} ({values[small]}) to be at most {large} ({values[large]})")
+def fit(given: Mapping, values: dict[str, int]) -> None:
+    """Lower each default to the limit that it lies within; refuse what is given and larger.  Raises BadSource."""
+    for small, large in WITHIN:
+        if small not in given.values:
+            values[small] = min(values[small], values[large])
+        elif values[small] > values[large]:
+            given.require(small).refuse(f"{small} ({values[small]}) to be at most {large} ({values[large]})")
 
 
 def unusual_ports(listen: Iterable[Listen]) -> list[int]:

@@ -45,6 +45,14 @@ def parse_root(given: Scalar) -> AbsolutePath:
     return path
 
 
+def parse_inside(root: AbsolutePath, given: Scalar) -> AbsolutePath:
+    """A path that is given from ``root`` on, ``/`` being the root itself.  Raises BadSource."""
+    below = "" if given.text == "/" else given.name(AbsolutePath)
+    if not AbsolutePath.accepts(root + below):
+        given.refuse("1000 characters at most together with the root")
+    return AbsolutePath(root + below)
+
+
 def parse_password_file(given: Scalar) -> AbsolutePath:
     """A password file, which will get a label of its own.  Raises BadSource.
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from selsock.context import Context
 from selsock.generate.compiled import compile_table
-from selsock.generate.configuration import Configuration, Label, Site
+from selsock.generate.configuration import Configuration, Site
+from selsock.generate.contents import Entry
+from selsock.generate.domains import readable
+from selsock.generate.labels import Label
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
@@ -63,7 +66,8 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
         "listen": configuration.listen,
         "with_address": any(":" in address for address in configuration.listen),
         "domains": configuration.domains,
-        "contents": {domain.name: domain.content for domain in configuration.domains},
+        "by_name": {domain.name: domain for domain in configuration.domains},
+        "entries": entries(configuration),
         "labels": labels(configuration),
         "ways": ways(configuration),
         "exact": exact(configuration),
@@ -85,43 +89,58 @@ def labels(configuration: Configuration) -> tuple[Label, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
+def reading(configuration: Configuration) -> dict[TypeName, frozenset[TypeName]]:
+    """Which domain reads which types of content."""
+    by_name = {str(domain.name): domain for domain in configuration.domains}
+    return {domain.type: readable(domain, by_name) for domain in configuration.domains}
+
+
+def entries(configuration: Configuration) -> tuple[Entry, ...]:
+    """Which domain has to start programs in which other, each pair once, with all that any location needs."""
+    found: dict[tuple[TypeName, TypeName], Entry] = {}
+    for entry in sorted(entry for site in configuration.sites for entry in site.entries):
+        found[entry.source, entry.target] = entry  # of two, the one with ``system`` is sorted last
+    return tuple(found.values())
+
+
 def ways(configuration: Configuration) -> tuple[tuple[TypeName, TypeName], ...]:
     """Which domain has to pass through directories of which content type that it may not read, on the way to content
     that it may: a subtree of ``content:`` below the label of another domain."""
-    contents = {domain.name: domain.content for domain in configuration.domains}
+    reads = reading(configuration)
+    # Who starts a program in another domain looks at it first.
+    for entry in entries(configuration):
+        reads[entry.source] |= {entry.script}
     found: set[tuple[TypeName, TypeName]] = set()
     above: list[Label] = []
     for label in labels(configuration):
         above = [outer for outer in above if within(label.path, outer.path)]
-        for domain in configuration.domains:
-            readable = {domain.content, *(contents[name] for name in domain.reads)}
-            if label.type in readable:
-                found.update((domain.type, outer.type) for outer in above if outer.type not in readable)
+        for domain, types in reads.items():
+            if label.type in types:
+                found.update((domain, outer.type) for outer in above if outer.type not in types)
         above.append(label)
     return tuple(sorted(found))
 
 
 def exact(configuration: Configuration) -> tuple[TypeName, ...]:
     """The content types that no context is meant to read from above their level, in any vhost."""
-    contents = {domain.name: domain.content for domain in configuration.domains}
-    readable = {
-        domain.type: {domain.content, *(contents[name] for name in domain.reads)} for domain in configuration.domains
-    }
-    found = set(contents.values())
+    reads = reading(configuration)
+    found = {name for domain in configuration.domains for name in domain.types}
     for site in configuration.sites:
         for label in site.labels:
             for context in contexts(site):
                 # What an administrator's own type may read is not known here.
-                reads = label.type in readable.get(context.type, (label.type,))
-                if reads and context.level != label.level and context.level.dominates(label.level):
+                its = label.type in reads.get(context.type, (label.type,))
+                if its and context.level != label.level and context.level.dominates(label.level):
                     found.discard(label.type)
     return tuple(sorted(found))
 
 
 def contexts(site: Site) -> set[Context]:
-    """Every context that a visitor of ``site`` may get."""
+    """Every context that a visitor of ``site`` may get, and that a program started for him may."""
     found = {rule.context for location in site.vhost.locations for rule in location.rules}
-    return found | {location.default for location in site.vhost.locations if location.default is not None}
+    found |= {location.default for location in site.vhost.locations if location.default is not None}
+    started = {(entry.source, entry.target) for entry in site.entries}
+    return found | {Context(target, its.level) for its in found for source, target in started if its.type == source}
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:

@@ -6,44 +6,30 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Callable
-from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
 from selsock.context import Context, Level
-from selsock.generate.domain_name import DomainName
+from selsock.generate.domains import Domain, Domains, parse_domain
 from selsock.generate.source import (
     BadSource,
     Mapping,
     Node,
     Place,
     Scalar,
+    is_true,
     mapping,
-    nearest,
     one_or_more,
     scalar,
     sequence,
 )
 from selsock.model import Rule
-from selsock.names import Network, TypeName, UserName
+from selsock.names import Network, UserName
 
 
 class Auto(enum.Enum):
     """``range: auto``: the category pair of the vhost."""
 
     AUTO = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """A domain of the source, or a full type of the administrator's; then ``name`` is None and the type is both."""
-
-    name: DomainName | None
-    type: TypeName
-    content: TypeName
-    reads: tuple[DomainName, ...] = ()
-
-
-Domains = Dictionary[str, Domain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +69,6 @@ class SourceRule:
         domain, level = self.context.over(enclosing).complete(pair)
         context = Context(domain.type, level)
         return Rule(context, f"{file}:{self.place.line}", self.users, self.networks, self.anonymous, self.any)
-
-
-def parse_domain(node: Node, domains: Domains) -> Domain:
-    """A declared domain, or a full type ending in ``_t``.  Raises BadSource."""
-    text = scalar(node).text
-    if text in domains:
-        return domains[text]
-    if text.endswith("_t"):
-        name = scalar(node).name(TypeName)
-        # Never the handler's own domain, and never a tenant's that no longer is: what is ours goes by its name.
-        if name.startswith("selsock_"):
-            scalar(node).refuse("a name under domains, or a type of your own")
-        return Domain(None, name, name)
-    scalar(node).refuse(f"a name under domains, the nearest being {nearest(text, tuple(domains))}")
 
 
 def parse_range(node: Node) -> Level | Auto:
@@ -161,14 +133,6 @@ def parse_rule(given: Mapping, domains: Domains) -> SourceRule:
     if not (rule.any or users or addresses or rule.anonymous):
         raise BadSource(given.place, "expected a condition (user, address, anonymous or any), not none")
     return rule
-
-
-def is_true(given: Mapping, key: str) -> bool:
-    """Whether ``key`` is given; its one value is ``true``, since a condition is left out rather than denied."""
-    value = given.get(key)
-    if value is not None and scalar(value).text != "true":
-        value.refuse("true")
-    return value is not None
 
 
 def parse_network(given: Scalar) -> Network:

@@ -165,6 +165,14 @@ def one_or_more(node: Node) -> tuple[Scalar, ...]:
     return (scalar(node),)
 
 
+def is_true(given: Mapping, key: str) -> bool:
+    """Whether ``key`` is given; its one value is ``true``, since what does not hold is left out."""
+    value = given.get(key)
+    if value is not None and scalar(value).text != "true":
+        value.refuse("true")
+    return value is not None
+
+
 def load(data: bytes, file: str) -> Mapping:
     """Parse ``data``, the content of ``file``.  Raises BadSource."""
     try:

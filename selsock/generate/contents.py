@@ -129,7 +129,7 @@ def parse_content(given: Mapping, root: AbsolutePath, path: Scalar, domains: Dom
     return PARSERS[kind](node, parse_inside(root, path if directory is None else scalar(directory)), root, domains)
 
 
-def parse_static(given: Mapping, directory: AbsolutePath, _: AbsolutePath, __: Domains) -> Content:
+def parse_static(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """Files of ``directory``.  Raises BadSource."""
     given.only(("directory", "index", "listing", "precompressed"))
     switches = tuple((name, "yes") for name in ("listing", "precompressed") if is_true(given, name))
@@ -137,7 +137,7 @@ def parse_static(given: Mapping, directory: AbsolutePath, _: AbsolutePath, __: D
     return Content(given.place, "static", options, directory)
 
 
-def parse_wsgi(given: Mapping, _: AbsolutePath, root: AbsolutePath, __: Domains) -> Content:
+def parse_wsgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """A Python application.  Raises BadSource."""
     given.only(("application", "python", "venv", "environment"))
     module, _, name = scalar(given.require("application")).name(Application).partition(":")
@@ -151,7 +151,7 @@ def parse_wsgi(given: Mapping, _: AbsolutePath, root: AbsolutePath, __: Domains)
     return Content(given.place, "wsgi", (*options, *parse_environment(given.get("environment"))))
 
 
-def parse_cgi(given: Mapping, directory: AbsolutePath, _: AbsolutePath, domains: Domains) -> Content:
+def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """CGI programs (RFC 3875), in one of three forms.  Raises BadSource."""
     given.only(("directory", "program", "interpreter", "suffix", "index", "environment", "domain"))
     program, interpreter = given.get("program"), given.get("interpreter")
@@ -210,18 +210,30 @@ def parse_target(given: Scalar, domains: Domains) -> Domain:
     return able[given.text]
 
 
+def given_types(location: Location) -> dict[TypeName, str]:
+    """The types that a visitor of ``location`` may get, each with the first rule that gives it."""
+    found: dict[TypeName, str] = {}
+    for rule in location.rules:
+        found.setdefault(rule.context.type, f"the rule {rule.source}")
+        if rule.any:
+            return found  # whatever comes behind it is never reached
+    if location.default is not None:
+        found.setdefault(location.default.type, "default_context")
+    return found
+
+
 def check_domains(content: Content, location: Location, domains: Domains) -> None:
     """Raise BadSource when a visitor may get a domain that can not make this content.
 
     What a type of the administrator's own may do is not known here.
     """
     needed = {"wsgi": "python", "cgi": "" if content.domain else "execute"}.get(content.kind, "")
-    contexts = {rule.context.type: rule.source for rule in reversed(location.rules)}
-    if location.default is not None:
-        contexts.setdefault(location.default.type, "default_context")
+    given = given_types(location)
     for domain in domains.values() if needed else ():
-        if domain.type in contexts and not getattr(domain, needed):
-            problem = f"expected {needed}: true in domain {domain.name}, which {contexts[domain.type]} gives here, not none"
+        if domain.type in given and not getattr(domain, needed):
+            problem = (
+                f"expected {needed}: true in domain {domain.name}, which {given[domain.type]} gives here, not none"
+            )
             raise BadSource(content.place, problem)
 
 
@@ -230,7 +242,7 @@ def entries(content: Content, location: Location, domains: Domains) -> set[Entry
     target = content.domain
     if target is None:
         return set()
-    contexts = {rule.context.type for rule in location.rules}
-    contexts |= {location.default.type} if location.default is not None else set()
     declared = {domain.type for domain in domains.values()}
-    return {Entry(source, target.type, target.script, content.system) for source in contexts & declared}
+    return {
+        Entry(source, target.type, target.script, content.system) for source in declared & given_types(location).keys()
+    }

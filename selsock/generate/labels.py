@@ -44,9 +44,12 @@ def parse_labels(
     if temporary is not None:
         found[temporary] = Purpose(inherited, Access.WRITE)
     said = {parse_inside(root, table.keys[path]): node for path, node in table.values.items()}
-    for path in found.keys() - said.keys() if inherited.domain is not None and inherited.domain.name is None else ():
-        problem = f"expected content with {path.removeprefix(root) or '/'}, since {inherited.domain.type} is no type of files, not none"
-        raise BadSource(table.place, problem)
+    top = inherited.domain
+    if top is not None and top.name is None:
+        for path in sorted(found.keys() - said.keys()):
+            missing = path.removeprefix(root) or "/"
+            problem = f"expected content with {missing}, since {top.type} is no type of files, not none"
+            raise BadSource(table.place, problem)
     found.update({path: parse_purpose(purpose, inherited, domains) for path, purpose in said.items()})
     if temporary in said and found[temporary].access is not Access.WRITE:
         said[temporary].refuse("a context with access: write for the directory under temporary")

@@ -26,7 +26,10 @@ LOWEST = {"content_bytes": 0, "head_bytes": 512, "request_line_bytes": 64, "chun
 # Heads, lines and trailers are kept in memory, a request line goes into one datagram of the journal, and poll(2) counts
 # in milliseconds.
 GREATEST = {
-    **{"head_bytes": 1048576, "request_line_bytes": 65536, "chunk_line_bytes": 65536, "trailer_bytes": 1048576},
+    "head_bytes": 1048576,
+    "request_line_bytes": 65536,
+    "chunk_line_bytes": 65536,
+    "trailer_bytes": 1048576,
     "connection_seconds": 86400,
 }
 # Which limit could never be reached beyond which other.

@@ -7,6 +7,7 @@ from tests.policy.conftest import Query
 
 TENANTS = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}
 CONTENT = {"selsock_public_content_t", "selsock_staff_content_t", "selsock_shop_content_t"}
+ALL_CONTENT = CONTENT | {name.replace("content", access) for name in CONTENT for access in ("rw", "script")}
 
 
 def members(query: Query, attribute: str) -> set[str]:
@@ -72,16 +73,19 @@ def test_a_tenant_leaves_for_nowhere(query: Query) -> None:
 
 def test_selsock_reads_no_content(query: Query) -> None:
     """selsock_t has no rule on any type of content."""
-    for content in CONTENT:
+    for content in ALL_CONTENT:
         assert rules(query, "selsock_t", content) == set()
 
 
 def test_a_tenant_reads_its_content_and_what_it_is_said_to_read(query: Query) -> None:
-    """All file and dir rules on content, tenant by tenant; none writes."""
-    own = {tenant: {tenant.replace("_t", "_content_t")} for tenant in TENANTS}
-    own["selsock_staff_t"].add("selsock_public_content_t")
+    """All file and dir rules on content, tenant by tenant; none writes, for no code of theirs runs."""
+    own = {
+        tenant: {tenant.removesuffix("t") + f"{access}_t" for access in ("content", "rw", "script")}
+        for tenant in TENANTS
+    }
+    own["selsock_staff_t"] |= {"selsock_public_content_t", "selsock_public_rw_t"}
     for tenant in TENANTS:
-        for content in CONTENT:
+        for content in ALL_CONTENT:
             found = {(tclass, permission) for _, _, tclass, permission in rules(query, tenant, content)}
             expected = {("file", word) for word in ("getattr", "open", "read")}
             expected |= {("dir", word) for word in ("getattr", "open", "read", "search")}
@@ -99,7 +103,8 @@ def test_a_tenant_reaches_nothing_above_the_line(query: Query) -> None:
         # Not open: the status page comes with the process.
         assert {rule[2:] for rule in rules(query, tenant, "security_t") if rule[2] != "dir"} == {("file", "read")}
         on_selsock = {(tclass, word) for _, _, tclass, word in rules(query, tenant, "selsock_t")}
-        connection = {("tcp_socket", word) for word in ("getattr", "getopt", "read", "setopt", "shutdown", "write")}
+        words = ("getattr", "getopt", "read", "setopt", "shutdown", "write")
+        connection = {(name, word) for name in ("tcp_socket", "unix_stream_socket") for word in words}
         assert on_selsock == connection | {("fd", "use")}
 
 
@@ -121,7 +126,7 @@ def test_a_tenant_opens_no_connection_of_its_own(query: Query) -> None:
 
 def test_nobody_else_of_note_reads_or_writes_content(query: Query) -> None:
     """Neither other tenants, nor guests, nor Apache."""
-    for content in CONTENT:
+    for content in ALL_CONTENT:
         for stranger in ("guest_t", "httpd_t", "user_t", "sshd_t"):
             granted = {rule for rule in rules(query, stranger, content) if rule[2] == "file"}
             assert granted == set(), (stranger, content, granted)
@@ -129,10 +134,10 @@ def test_nobody_else_of_note_reads_or_writes_content(query: Query) -> None:
 
 def test_content_is_read_at_its_own_level(query: Query) -> None:
     """A file that lacks the categories of its vhost is nobody's; the constraint stands beside Debian's own."""
-    assert members(query, "selsock_exact_content") == CONTENT
+    assert members(query, "selsock_exact_content") == ALL_CONTENT
     constraints = [line for line in query("seinfo", "--constrain", "file") if "selsock_exact_content" in line]
     (constraint,) = constraints
     assert constraint == (
-        "mlsconstrain file { open read } "
+        "mlsconstrain file { append open read write } "
         "(t1 != selsock_tenant_domain or ( t2 != selsock_exact_content ) or ( l1 == l2 ));"
     )

@@ -122,7 +122,7 @@ def parse_content(given: Mapping, root: AbsolutePath, path: Scalar, domains: Dom
     """What the location ``given`` at ``path`` says of its content; static when it says nothing.  Raises BadSource."""
     found = [key for key in given.keys.values() if key.text in KINDS]
     if len(found) > 1:
-        found[1].refuse(f"one of {', '.join(KINDS)} in a location, {found[0].text} being the first")
+        found[1].refuse(f"one of {', '.join(KINDS)} in a location, which has {found[0].text} already")
     kind = found[0].text if found else "static"
     node = mapping(given.require(kind)) if found else Mapping(given.place)
     directory = node.get("directory")

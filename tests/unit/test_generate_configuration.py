@@ -139,6 +139,122 @@ def test_limits_split_between_handler_and_systemd() -> None:
     assert found.system.memory.times(9) == "9G"
 
 
+@pytest.mark.parametrize(
+    ("given", "name", "value"),
+    [
+        ("connection_seconds: 5", "request_seconds", 5),
+        ("connection_seconds: 5", "first_byte_seconds", 5),
+        ("connection_seconds: 5", "head_seconds", 5),
+        ("connection_seconds: 5", "idle_seconds", 5),
+        ("connection_seconds: 600", "request_seconds", 300),
+        ("head_bytes: 600", "request_line_bytes", 600),
+        ("request_seconds: 20", "connection_seconds", 300),
+    ],
+)
+def test_defaults_are_lowered_to_the_limit_that_they_lie_within(given: str, name: str, value: int) -> None:
+    """So that who sets the one need not know of the other; never raised."""
+    found = configured(f"limits: {{{given}}}\n" + D + "default_context: public:s0\n" + V).limits
+    assert getattr(found, name) == value
+
+
+P = "domains: {app: {python: true, execute: true}, cgi: {execute: true}}\n"
+W = P + V + "    domain: app\n    range: s0\n    contexts: [{any: true}]\n"
+
+
+def content(text: str, path: str = "/x") -> tuple[str, list[str]]:
+    """Kind and options, as NAME=VALUE, of the location at ``path``."""
+    locations = configured(W + text).sites[0].vhost.locations
+    (location,) = (location for location in locations if location.path == path)
+    return location.kind, [f"{name}={value}" for name, value in location.options]
+
+
+def test_location_that_says_nothing_is_static_below_the_root() -> None:
+    """By its own path, and the root by itself."""
+    assert content("    locations: {/x: {}}\n") == ("static", ["directory=/srv/a/x", "index=index.html"])
+    assert content("    locations: {/x: {}}\n", "/") == ("static", ["directory=/srv/a", "index=index.html"])
+    assert content("    locations: {/x: {static: {}}}\n") == ("static", ["directory=/srv/a/x", "index=index.html"])
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ("static: {directory: /}", "directory=/srv/a index=index.html"),
+        ("static: {index: []}", "directory=/srv/a/x"),
+        (
+            "static: {precompressed: true, listing: true, index: [b, a], directory: /y/z}",
+            "directory=/srv/a/y/z index=b index=a listing=yes precompressed=yes",
+        ),
+        ("wsgi: {application: 'a.b:c.d'}", "module=a.b callable=c.d"),
+        (
+            "wsgi: {environment: {B: '2', A: ''}, venv: /v, python: [/q, /], application: 'a:b'}",
+            "module=a callable=b python=/srv/a/q python=/srv/a venv=/srv/a/v env=B=2 env=A=",
+        ),
+        ("cgi: {}", "directory=/srv/a/x"),
+        ("cgi: {directory: /bin, environment: {A: b}}", "directory=/srv/a/bin env=A=b"),
+        ("cgi: {program: /usr/bin/git, domain: cgi}", "program=/usr/bin/git domain=selsock_cgi_t"),
+        (
+            "cgi: {interpreter: /usr/bin/php-cgi, suffix: .php}",
+            "interpreter=/usr/bin/php-cgi suffix=.php directory=/srv/a/x index=index.php",
+        ),
+        (
+            "cgi: {interpreter: /usr/bin/php-cgi, suffix: .php, directory: /, index: [a, b], environment: {A: b}}",
+            "interpreter=/usr/bin/php-cgi suffix=.php directory=/srv/a index=a index=b env=A=b",
+        ),
+    ],
+)
+def test_options_are_what_the_handler_takes(given: str, options: str) -> None:
+    """Every path is one of the disk's, in the order in which the handler documents them."""
+    assert content(f"    locations: {{/x: {{{given}}}}}\n") == (given.partition(":")[0], options.split())
+
+
+def labels(text: str) -> list[tuple[str, str, str]]:
+    """Path, type and level of each label."""
+    return [(label.path, label.type, label.level) for label in configured(W + text).sites[0].labels]
+
+
+def test_access_of_content_decides_its_type() -> None:
+    """Domain and range are inherited as they are without it."""
+    text = (
+        "    content: {/r: {access: read}, /w: {range: 's0:c5', access: write}, /x: {domain: cgi, access: execute}}\n"
+    )
+    assert labels(text) == [
+        ("/srv/a", "selsock_app_content_t", "s0"),
+        ("/srv/a/r", "selsock_app_content_t", "s0"),
+        ("/srv/a/w", "selsock_app_rw_t", "s0:c5"),
+        ("/srv/a/x", "selsock_cgi_script_t", "s0"),
+    ]
+
+
+def test_temporary_directory_is_the_vhosts_own_to_write() -> None:
+    """In the root, or as content says; the table has it."""
+    text = "    temporary: /t/mp\n    locations: {/: {static: {directory: /w}}}\n"
+    assert configured(W + text).sites[0].vhost.temporary == "/srv/a/t/mp"
+    assert labels(text)[1:] == [("/srv/a/t/mp", "selsock_app_rw_t", "s0")]
+    content = "    content: {/t/mp: {domain: cgi, access: write}}\n"
+    assert labels(text + content)[1:] == [("/srv/a/t/mp", "selsock_cgi_rw_t", "s0")]
+    own = "    content: {/t/mp: 'my_tmp_t:s0'}\n"
+    assert configured(W).sites[0].vhost.temporary is None
+    with pytest.raises(BadSource, match="access: write"):
+        labels(text + own)
+
+
+@pytest.mark.parametrize(
+    "rules", ["{any: true}, {any: true, context: cgi}", "{any: true}, {anonymous: true, context: cgi}"]
+)
+def test_rules_behind_one_for_all_are_never_reached(rules: str) -> None:
+    """So what they give need not be able to run anything."""
+    text = W.replace("{any: true}", rules) + "    locations: {/x: {wsgi: {application: a:b}}}\n"
+    found = configured("default_context: cgi:s0\n" + text).sites[0].vhost.locations[0]
+    assert (found.kind, str(found.default)) == ("wsgi", "selsock_cgi_t:s0")
+
+
+def test_administrators_own_types_are_taken_at_their_word() -> None:
+    """What they may do stands in a policy that is not read here."""
+    for kind in ("wsgi: {application: a:b}", "cgi: {}"):
+        text = f"    locations: {{/x: {{{kind}, contexts: [{{any: true, context: 'my_t:s0'}}]}}}}\n"
+        assert content(text)[0] == kind.partition(":")[0]
+
+
 def test_two_thousand_vhosts_take_no_ages() -> None:
     """What compares vhosts with each other must not compare every one with every other."""
     vhosts = "".join(f"  v{number}.example: {{root: /srv/v{number}, range: auto}}\n" for number in range(2000))

@@ -246,9 +246,56 @@ REFUSED = {
             "(16384), not '20000'"
         ),
     ),
-    "limit contradiction 2": (
-        "limits: {connection_seconds: 5}\n" + A + V,
-        "1:30: limits.connection_seconds: expected head_seconds (10) to be at most connection_seconds (5), not '5'",
+    "limit contradiction first_byte_seconds": (
+        "limits: {connection_seconds: 5, first_byte_seconds: 6}\n" + A + V,
+        (
+            "1:53: limits.first_byte_seconds: expected first_byte_seconds (6) to be at most "
+            "connection_seconds (5), not '6'"
+        ),
+    ),
+    "limit contradiction head_seconds": (
+        "limits: {connection_seconds: 5, head_seconds: 6}\n" + A + V,
+        ("1:47: limits.head_seconds: expected head_seconds (6) to be at most connection_seconds (5), not '6'"),
+    ),
+    "limit contradiction idle_seconds": (
+        "limits: {connection_seconds: 5, idle_seconds: 6}\n" + A + V,
+        ("1:47: limits.idle_seconds: expected idle_seconds (6) to be at most connection_seconds (5), not '6'"),
+    ),
+    "limit contradiction request_seconds": (
+        "limits: {connection_seconds: 5, request_seconds: 6}\n" + A + V,
+        ("1:50: limits.request_seconds: expected request_seconds (6) to be at most connection_seconds (5), not '6'"),
+    ),
+    "limit small chunk_line_bytes": (
+        "limits: {chunk_line_bytes: 15}\n" + A + V,
+        "1:28: limits.chunk_line_bytes: expected a number from 16 to 65536, not '15'",
+    ),
+    "limit large chunk_line_bytes": (
+        "limits: {chunk_line_bytes: 65537}\n" + A + V,
+        "1:28: limits.chunk_line_bytes: expected a number from 16 to 65536, not '65537'",
+    ),
+    "limit small trailer_bytes": (
+        "limits: {trailer_bytes: 1}\n" + A + V,
+        "1:25: limits.trailer_bytes: expected a number from 2 to 1048576, not '1'",
+    ),
+    "limit large trailer_bytes": (
+        "limits: {trailer_bytes: 1048577}\n" + A + V,
+        "1:25: limits.trailer_bytes: expected a number from 2 to 1048576, not '1048577'",
+    ),
+    "limit zero chunks": (
+        "limits: {chunks: 0}\n" + A + V,
+        "1:18: limits.chunks: expected a number from 1 to 2147483647, not '0'",
+    ),
+    "limit zero bytes_per_second": (
+        "limits: {bytes_per_second: 0}\n" + A + V,
+        "1:28: limits.bytes_per_second: expected a number from 1 to 2147483647, not '0'",
+    ),
+    "limit zero first_byte_seconds": (
+        "limits: {first_byte_seconds: 0}\n" + A + V,
+        "1:30: limits.first_byte_seconds: expected a number from 1 to 2147483647, not '0'",
+    ),
+    "limit zero request_seconds": (
+        "limits: {request_seconds: 0}\n" + A + V,
+        "1:27: limits.request_seconds: expected a number from 1 to 2147483647, not '0'",
     ),
     "limit per source": (
         "limits: {connections_per_source: 65}\n" + A + V,
@@ -260,21 +307,21 @@ REFUSED = {
     "domain name": (
         "domains: {Public: {}}\n" + V,
         (
-            "1:11: domains.Public: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "1:11: domains.Public: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or _script; "
             "none of selsock's own), not 'Public'"
         ),
     ),
     "domain type": (
         "domains: {public_t: {}}\n" + V,
         (
-            "1:11: domains.public_t: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "1:11: domains.public_t: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or _script; "
             "none of selsock's own), not 'public_t'"
         ),
     ),
     "domain reserved": (
         "domains: {passwd: {}}\n" + V,
         (
-            "1:11: domains.passwd: expected a domain name (a-z, 0-9, _; not ending in _t or _content; "
+            "1:11: domains.passwd: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or _script; "
             "none of selsock's own), not 'passwd'"
         ),
     ),
@@ -816,6 +863,464 @@ REFUSED = {
     ),
 }
 
+# The frame of the cases on content: everybody gets app, which runs Python, or cgi, which runs programs.
+P = "domains: {public: {}, app: {python: true}, cgi: {execute: true}}\n"
+W = P + V + "    domain: app\n    range: auto\n    contexts: [{any: true}]\n"
+C = P + V + "    domain: cgi\n    range: auto\n    contexts: [{any: true}]\n"
+
+REFUSED |= {
+    "two kinds": (
+        W + "    locations: {/x: {static: {}, wsgi: {application: a:b}}}\n",
+        (
+            "8:34: vhosts.a.example.locations./x.wsgi: expected one of static, wsgi, cgi in a location, which has "
+            "static already, not 'wsgi'"
+        ),
+    ),
+    "static nothing": (
+        W + "    locations: {/x: {static: }}\n",
+        "8:30: vhosts.a.example.locations./x.static: expected a mapping, {} when it is empty, not nothing",
+    ),
+    "static unknown": (
+        W + "    locations: {/x: {static: {indexes: [a]}}}\n",
+        (
+            "8:31: vhosts.a.example.locations./x.static.indexes: expected a known key, the nearest being 'index', "
+            "not 'indexes'"
+        ),
+    ),
+    "static directory relative": (
+        W + "    locations: {/x: {static: {directory: x}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.static.directory: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not 'x'"
+        ),
+    ),
+    "static directory up": (
+        W + "    locations: {/x: {static: {directory: /../b}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.static.directory: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not '/../b'"
+        ),
+    ),
+    "static directory slash": (
+        W + "    locations: {/x: {static: {directory: /x/}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.static.directory: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not '/x/'"
+        ),
+    ),
+    "static directory long": (
+        W + f"    locations: {{/x: {{static: {{directory: /{'x' * 994}}}}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.static.directory: expected 1000 characters at most together with "
+            "the root, not '/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'…"
+        ),
+    ),
+    "static index scalar": (
+        W + "    locations: {/x: {static: {index: a.html}}}\n",
+        "8:38: vhosts.a.example.locations./x.static.index: expected a list, not 'a.html'",
+    ),
+    "static index path": (
+        W + "    locations: {/x: {static: {index: [a/b.html]}}}\n",
+        (
+            "8:39: vhosts.a.example.locations./x.static.index[0]: expected a file name of letters, digits and "
+            "._-+@=~, not 'a/b.html'"
+        ),
+    ),
+    "static index up": (
+        W + "    locations: {/x: {static: {index: [..]}}}\n",
+        (
+            "8:39: vhosts.a.example.locations./x.static.index[0]: expected a file name of letters, digits and "
+            "._-+@=~, not '..'"
+        ),
+    ),
+    "static index tab": (
+        W + '    locations: {/x: {static: {index: ["a\\tb"]}}}\n',
+        (
+            "8:39: vhosts.a.example.locations./x.static.index[0]: expected a file name of letters, digits and "
+            "._-+@=~, not 'a\\tb'"
+        ),
+    ),
+    "static listing false": (
+        W + "    locations: {/x: {static: {listing: false}}}\n",
+        "8:40: vhosts.a.example.locations./x.static.listing: expected true, not 'false'",
+    ),
+    "static precompressed list": (
+        W + "    locations: {/x: {static: {precompressed: [gz]}}}\n",
+        "8:46: vhosts.a.example.locations./x.static.precompressed: expected a single value, not a list",
+    ),
+    "wsgi nothing": (
+        W + "    locations: {/x: {wsgi: {}}}\n",
+        "8:28: vhosts.a.example.locations./x.wsgi: expected the key 'application', not its absence",
+    ),
+    "wsgi unknown": (
+        W + "    locations: {/x: {wsgi: {application: a:b, path: /x}}}\n",
+        "8:47: vhosts.a.example.locations./x.wsgi.path: expected a known key, the nearest being 'python', not 'path'",
+    ),
+    "wsgi without callable": (
+        W + "    locations: {/x: {wsgi: {application: shop.wsgi}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'shop.wsgi'"
+        ),
+    ),
+    "wsgi two colons": (
+        W + "    locations: {/x: {wsgi: {application: a:b:c}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'a:b:c'"
+        ),
+    ),
+    "wsgi empty part": (
+        W + "    locations: {/x: {wsgi: {application: a..b:c}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'a..b:c'"
+        ),
+    ),
+    "wsgi digit": (
+        W + "    locations: {/x: {wsgi: {application: a.1b:c}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'a.1b:c'"
+        ),
+    ),
+    "wsgi call": (
+        W + "    locations: {/x: {wsgi: {application: a:b()}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'a:b()'"
+        ),
+    ),
+    "wsgi beyond ascii": (
+        W + "    locations: {/x: {wsgi: {application: ä:b}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'ä:b'"
+        ),
+    ),
+    "wsgi long": (
+        W + f"    locations: {{/x: {{wsgi: {{application: a:{'b' * 249}}}}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.wsgi.application: expected MODULE:CALLABLE, each of ASCII "
+            "identifiers joined by dots, not 'a:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'…"
+        ),
+    ),
+    "wsgi python scalar": (
+        W + "    locations: {/x: {wsgi: {application: a:b, python: /x}}}\n",
+        "8:55: vhosts.a.example.locations./x.wsgi.python: expected a list, not '/x'",
+    ),
+    "wsgi python relative": (
+        W + "    locations: {/x: {wsgi: {application: a:b, python: [/x, y]}}}\n",
+        (
+            "8:60: vhosts.a.example.locations./x.wsgi.python[1]: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not 'y'"
+        ),
+    ),
+    "wsgi venv relative": (
+        W + "    locations: {/x: {wsgi: {application: a:b, venv: venv}}}\n",
+        (
+            "8:53: vhosts.a.example.locations./x.wsgi.venv: expected an absolute path of letters, digits and ._-+@=~ "
+            "without //, /./, /../ or a slash at the end, not 'venv'"
+        ),
+    ),
+    "wsgi without python": (
+        C + "    locations: {/x: {wsgi: {application: a:b}}}\n",
+        (
+            "8:28: vhosts.a.example.locations./x.wsgi: expected python: true in domain cgi, which the rule "
+            "vhost.yaml:7 gives here, not none"
+        ),
+    ),
+    "wsgi without python by a rule": (
+        W.replace("[{any", "[{address: 192.0.2.1, context: public}, {any")
+        + "    locations: {/x: {wsgi: {application: a:b}}}\n",
+        (
+            "8:28: vhosts.a.example.locations./x.wsgi: expected python: true in domain public, which the rule "
+            "vhost.yaml:7 gives here, not none"
+        ),
+    ),
+    "wsgi without python by default": (
+        "default_context: public:s0\n"
+        + W.replace("{any: true}", "{address: 192.0.2.1}")
+        + "    locations: {/x: {wsgi: {application: a:b}}}\n",
+        (
+            "9:28: vhosts.a.example.locations./x.wsgi: expected python: true in domain public, which default_context "
+            "gives here, not none"
+        ),
+    ),
+    "cgi without execute": (
+        W + "    locations: {/x: {cgi: {}}}\n",
+        (
+            "8:27: vhosts.a.example.locations./x.cgi: expected execute: true in domain app, which the rule "
+            "vhost.yaml:7 gives here, not none"
+        ),
+    ),
+    "cgi unknown": (
+        C + "    locations: {/x: {cgi: {dir: /x}}}\n",
+        "8:28: vhosts.a.example.locations./x.cgi.dir: expected a known key, the nearest being 'directory', not 'dir'",
+    ),
+    "cgi program relative": (
+        C + "    locations: {/x: {cgi: {program: git}}}\n",
+        (
+            "8:37: vhosts.a.example.locations./x.cgi.program: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not 'git'"
+        ),
+    ),
+    "cgi program and directory": (
+        C + "    locations: {/x: {cgi: {program: /usr/bin/git, directory: /x}}}\n",
+        "8:51: vhosts.a.example.locations./x.cgi.directory: expected no such key beside program, not 'directory'",
+    ),
+    "cgi program and interpreter": (
+        C + "    locations: {/x: {cgi: {interpreter: /usr/bin/php-cgi, program: /usr/bin/git}}}\n",
+        "8:28: vhosts.a.example.locations./x.cgi.interpreter: expected no such key beside program, not 'interpreter'",
+    ),
+    "cgi program and index": (
+        C + "    locations: {/x: {cgi: {program: /usr/bin/git, index: []}}}\n",
+        "8:51: vhosts.a.example.locations./x.cgi.index: expected no such key beside program, not 'index'",
+    ),
+    "cgi suffix alone": (
+        C + "    locations: {/x: {cgi: {directory: /x, suffix: .php}}}\n",
+        "8:43: vhosts.a.example.locations./x.cgi.suffix: expected this key beside interpreter alone, not 'suffix'",
+    ),
+    "cgi index alone": (
+        C + "    locations: {/x: {cgi: {index: [a]}}}\n",
+        "8:28: vhosts.a.example.locations./x.cgi.index: expected this key beside interpreter alone, not 'index'",
+    ),
+    "cgi interpreter without suffix": (
+        C + "    locations: {/x: {cgi: {interpreter: /usr/bin/php-cgi}}}\n",
+        "8:27: vhosts.a.example.locations./x.cgi: expected the key 'suffix', not its absence",
+    ),
+    "cgi interpreter relative": (
+        C + "    locations: {/x: {cgi: {interpreter: php-cgi, suffix: .php}}}\n",
+        (
+            "8:41: vhosts.a.example.locations./x.cgi.interpreter: expected an absolute path of letters, digits and "
+            "._-+@=~ without //, /./, /../ or a slash at the end, not 'php-cgi'"
+        ),
+    ),
+    "cgi suffix without dot": (
+        C + "    locations: {/x: {cgi: {interpreter: /usr/bin/php-cgi, suffix: php}}}\n",
+        (
+            "8:67: vhosts.a.example.locations./x.cgi.suffix: expected a suffix of a dot, letters and digits, such as "
+            ".php, not 'php'"
+        ),
+    ),
+    "cgi suffix of two": (
+        C + "    locations: {/x: {cgi: {interpreter: /usr/bin/php-cgi, suffix: .php.x}}}\n",
+        (
+            "8:67: vhosts.a.example.locations./x.cgi.suffix: expected a suffix of a dot, letters and digits, such as "
+            ".php, not '.php.x'"
+        ),
+    ),
+    "cgi suffix long": (
+        C + "    locations: {/x: {cgi: {interpreter: /usr/bin/php-cgi, suffix: .abcdefghijklmnop}}}\n",
+        (
+            "8:67: vhosts.a.example.locations./x.cgi.suffix: expected a suffix of a dot, letters and digits, such as "
+            ".php, not '.abcdefghijklmnop'"
+        ),
+    ),
+    "cgi domain unknown": (
+        C + "    locations: {/x: {cgi: {domain: cgy}}}\n",
+        (
+            "8:36: vhosts.a.example.locations./x.cgi.domain: expected a name under domains with execute: true, the "
+            "nearest being 'cgi', not 'cgy'"
+        ),
+    ),
+    "cgi domain without execute": (
+        C + "    locations: {/x: {cgi: {domain: app}}}\n",
+        (
+            "8:36: vhosts.a.example.locations./x.cgi.domain: expected a name under domains with execute: true, the "
+            "nearest being 'cgi', not 'app'"
+        ),
+    ),
+    "cgi domain type": (
+        C + "    locations: {/x: {cgi: {domain: httpd_t}}}\n",
+        (
+            "8:36: vhosts.a.example.locations./x.cgi.domain: expected a name under domains with execute: true, the "
+            "nearest being 'cgi', not 'httpd_t'"
+        ),
+    ),
+    "cgi domain none at all": (
+        (A + V).replace("domain: ", "") + "    locations: {/x: {cgi: {domain: public}}}\n",
+        (
+            "6:36: vhosts.a.example.locations./x.cgi.domain: expected a name under domains with execute: true, the "
+            "nearest being none, not 'public'"
+        ),
+    ),
+    "environment list": (
+        C + "    locations: {/x: {cgi: {environment: [A]}}}\n",
+        "8:41: vhosts.a.example.locations./x.cgi.environment: expected a mapping, {} when it is empty, not a list",
+    ),
+    "environment lower case": (
+        C + "    locations: {/x: {cgi: {environment: {http_proxy: x}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.cgi.environment.http_proxy: expected a variable of A-Z, 0-9 and _ "
+            "that selsock does not set itself, not 'http_proxy'"
+        ),
+    ),
+    "environment digit": (
+        C + "    locations: {/x: {cgi: {environment: {1A: x}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.cgi.environment.1A: expected a variable of A-Z, 0-9 and _ that "
+            "selsock does not set itself, not '1A'"
+        ),
+    ),
+    "environment hyphen": (
+        C + "    locations: {/x: {cgi: {environment: {A-B: x}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.cgi.environment.A-B: expected a variable of A-Z, 0-9 and _ that "
+            "selsock does not set itself, not 'A-B'"
+        ),
+    ),
+    "environment nothing": (
+        C + '    locations: {/x: {cgi: {environment: {"": x}}}}\n',
+        (
+            "8:42: vhosts.a.example.locations./x.cgi.environment.: expected a variable of A-Z, 0-9 and _ that "
+            "selsock does not set itself, not nothing"
+        ),
+    ),
+    "environment beyond ascii": (
+        C + "    locations: {/x: {cgi: {environment: {ÄB: x}}}}\n",
+        (
+            "8:42: vhosts.a.example.locations./x.cgi.environment.ÄB: expected a variable of A-Z, 0-9 and _ that "
+            "selsock does not set itself, not 'ÄB'"
+        ),
+    ),
+    "environment tab": (
+        C + '    locations: {/x: {cgi: {environment: {A: "b\\tc"}}}}\n',
+        (
+            "8:45: vhosts.a.example.locations./x.cgi.environment.A: expected 4000 printable characters at most, not "
+            "'b\\tc'"
+        ),
+    ),
+    "environment line break": (
+        C + '    locations: {/x: {cgi: {environment: {A: "b\\nc"}}}}\n',
+        (
+            "8:45: vhosts.a.example.locations./x.cgi.environment.A: expected 4000 printable characters at most, not "
+            "'b\\nc'"
+        ),
+    ),
+    "environment nul": (
+        C + '    locations: {/x: {cgi: {environment: {A: "b\\0c"}}}}\n',
+        (
+            "8:45: vhosts.a.example.locations./x.cgi.environment.A: expected 4000 printable characters at most, not "
+            "'b\\x00c'"
+        ),
+    ),
+    "environment long": (
+        C + f"    locations: {{/x: {{cgi: {{environment: {{A: {'b' * 4001}}}}}}}}}\n",
+        (
+            "8:45: vhosts.a.example.locations./x.cgi.environment.A: expected 4000 printable characters at most, not "
+            "'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'…"
+        ),
+    ),
+    "environment value list": (
+        C + "    locations: {/x: {cgi: {environment: {A: [b]}}}}\n",
+        "8:45: vhosts.a.example.locations./x.cgi.environment.A: expected a single value, not a list",
+    ),
+    "temporary root": (
+        W + "    temporary: /\n",
+        "8:16: vhosts.a.example.temporary: expected a directory in the root, such as /tmp, not '/'",
+    ),
+    "temporary relative": (
+        W + "    temporary: tmp\n",
+        (
+            "8:16: vhosts.a.example.temporary: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not 'tmp'"
+        ),
+    ),
+    "temporary shown": (
+        W + "    temporary: /tmp\n",
+        "8:16: vhosts.a.example.temporary: expected a directory of which location / shows nothing, not '/tmp'",
+    ),
+    "temporary shown by a location": (
+        W + "    temporary: /x/tmp\n    locations: {/: {static: {directory: /w}}, /y: {static: {directory: /x}}}\n",
+        "8:16: vhosts.a.example.temporary: expected a directory of which location /y shows nothing, not '/x/tmp'",
+    ),
+    "temporary shown beside scripts": (
+        C
+        + "    temporary: /x\n"
+        + "    locations: {/: {static: {directory: /w}}, /x: {cgi: {interpreter: /usr/bin/php-cgi, suffix: .php}}}\n",
+        "8:16: vhosts.a.example.temporary: expected a directory of which location /x shows nothing, not '/x'",
+    ),
+    "temporary read": (
+        W + "    temporary: /tmp\n    content: {/tmp: app}\n    locations: {/: {static: {directory: /w}}}\n",
+        (
+            "9:21: vhosts.a.example.content./tmp: expected a context with access: write for the directory under "
+            "temporary, not 'app'"
+        ),
+    ),
+    "temporary execute": (
+        W
+        + "    temporary: /tmp\n    content: {/tmp: {access: execute}}\n    locations: {/: {static: {directory: /w}}}\n",
+        (
+            "9:21: vhosts.a.example.content./tmp: expected a context with access: write for the directory under "
+            "temporary, not a mapping"
+        ),
+    ),
+    "temporary of a type": (
+        W.replace("domain: app", "domain: my_t")
+        + "    temporary: /tmp\n    content: {/: app}\n    locations: {/: {static: {directory: /w}}}\n",
+        "9:14: vhosts.a.example.content: expected content with /tmp, since my_t is no type of files, not none",
+    ),
+    "access unknown": (
+        W + "    content: {/x: {access: wirte}}\n",
+        "8:28: vhosts.a.example.content./x.access: expected read, write or execute, not 'wirte'",
+    ),
+    "access list": (
+        W + "    content: {/x: {access: [read, write]}}\n",
+        "8:28: vhosts.a.example.content./x.access: expected a single value, not a list",
+    ),
+    "access of a type": (
+        W + "    content: {/x: {domain: my_content_t, access: write}}\n",
+        (
+            "8:50: vhosts.a.example.content./x.access: expected read, for what a type of your own such as "
+            "my_content_t allows is up to your policy, not 'write'"
+        ),
+    ),
+    "content empty mapping": (
+        W + "    content: {/x: {}}\n",
+        "8:19: vhosts.a.example.content./x: expected domain, range or access, not an empty mapping",
+    ),
+    "content unknown": (
+        W + "    content: {/x: {acces: write}}\n",
+        "8:20: vhosts.a.example.content./x.acces: expected a known key, the nearest being 'access', not 'acces'",
+    ),
+    "content path relative": (
+        W + "    content: {x: app}\n",
+        (
+            "8:15: vhosts.a.example.content.x: expected an absolute path of letters, digits and ._-+@=~ without //, "
+            "/./, /../ or a slash at the end, not 'x'"
+        ),
+    ),
+    "python false": ("domains: {app: {python: false}}\n" + V, "1:25: domains.app.python: expected true, not 'false'"),
+    "python nothing": ("domains: {app: {python: }}\n" + V, "1:25: domains.app.python: expected true, not nothing"),
+    "execute one": ("domains: {app: {execute: 1}}\n" + V, "1:26: domains.app.execute: expected true, not '1'"),
+    "network scalar": (
+        "domains: {app: {network: http}}\n" + V,
+        "1:26: domains.app.network: expected a list, not 'http'",
+    ),
+    "network unknown": (
+        "domains: {app: {network: [https]}}\n" + V,
+        (
+            "1:27: domains.app.network[0]: expected one of http, ldap, memcached, mysql, postgresql, redis, smtp, "
+            "not 'https'"
+        ),
+    ),
+    "domain rw": (
+        "domains: {a_rw: {}}\n" + V,
+        (
+            "1:11: domains.a_rw: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or _script; "
+            "none of selsock's own), not 'a_rw'"
+        ),
+    ),
+    "domain script": (
+        "domains: {a_script: {}}\n" + V,
+        (
+            "1:11: domains.a_script: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw or "
+            "_script; none of selsock's own), not 'a_script'"
+        ),
+    ),
+}
+
 
 def refusal(text: str) -> str:
     """What ``text`` is answered with, "" when it is accepted."""
@@ -837,12 +1342,64 @@ def test_the_frame_of_the_cases_is_itself_good() -> None:
     """Otherwise a case could be refused for the frame's mistake."""
     assert refusal(A + V) == ""
     assert refusal(D + V + "    contexts: [{any: true, context: public:s0}]\n    content: {/: public:s0}\n") == ""
+    assert refusal(W + "    locations: {/x: {wsgi: {application: a:b}}}\n") == ""
+    assert refusal(C + "    locations: {/x: {cgi: {}}}\n") == ""
 
 
 @pytest.mark.parametrize(
-    "limit", ["head_bytes: 1048576", "head_bytes: 65536, request_line_bytes: 65536", "connection_seconds: 86400"]
+    "name",
+    [
+        *["AUTH_TYPE", "CONTENT_LENGTH", "CONTENT_TYPE", "GATEWAY_INTERFACE", "PATH_INFO", "PATH_TRANSLATED"],
+        *["QUERY_STRING", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_IDENT", "REMOTE_USER", "REQUEST_METHOD", "SCRIPT_NAME"],
+        *["SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "HTTP_PROXY", "PATH", "TMPDIR"],
+        *["PYTHONPATH", "LD_PRELOAD", "DOCUMENT_ROOT", "REQUEST_URI", "SCRIPT_FILENAME", "REDIRECT_STATUS", "HTTPS"],
+    ],
+)
+def test_variables_that_are_selsocks_own(name: str) -> None:
+    """RFC 3875 §4.1 and what servers add to it; what would load a tenant's code into another program."""
+    assert refusal(C + f"    locations: {{/x: {{cgi: {{environment: {{{name}: x}}}}}}}}\n") == (
+        f"vhost.yaml:8:42: vhosts.a.example.locations./x.cgi.environment.{name}: "
+        f"expected a variable of A-Z, 0-9 and _ that selsock does not set itself, not {name!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["A", "_A1", "PATHS", "HTTPD", "GIT_PROJECT_ROOT", "LDAP_URI", "X" * 100])
+def test_variables_that_only_look_like_selsocks_own(name: str) -> None:
+    """And that may be set to anything printable, or to nothing."""
+    for value in ("x", '""', f"'{'ä' * 4000}'", "'a=b \" c'"):
+        assert refusal(C + f"    locations: {{/x: {{cgi: {{environment: {{{name}: {value}}}}}}}}}\n") == ""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *["static: {}", "static: {directory: /}", f"static: {{directory: /{'x' * 993}}}", "static: {index: []}"],
+        *["static: {index: [a, .b]}", f"static: {{index: [{'x' * 255}]}}", "cgi: {program: /a, domain: cgi}"],
+        *["cgi: {interpreter: /a, suffix: .p}", "cgi: {interpreter: /a, suffix: .abcdefghijklmno, index: []}"],
+        *["wsgi: {application: a.b_1:c.d, python: [], venv: /, environment: {}}"],
+        f"wsgi: {{application: a:{'b' * 248}}}",
+    ],
+)
+def test_contents_that_are_allowed(content: str) -> None:
+    """Each at a limit, or left empty."""
+    both = P.replace("{python: true}", "{python: true, execute: true}") + W.removeprefix(P)
+    assert refusal(f"{both}    locations: {{/x: {{{content}}}}}\n") == ""
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        *["head_bytes: 1048576", "head_bytes: 65536, request_line_bytes: 65536", "connection_seconds: 86400"],
+        *["chunk_line_bytes: 65536", "trailer_bytes: 1048576", "request_seconds: 86400, connection_seconds: 86400"],
+    ],
 )
 def test_the_greatest_value_of_a_limit_is_allowed(limit: str) -> None:
+    assert refusal(f"limits: {{{limit}}}\n" + A + V) == ""
+
+
+@pytest.mark.parametrize("limit", ["chunk_line_bytes: 16", "trailer_bytes: 2", "content_bytes: 0", "head_bytes: 512"])
+def test_the_least_value_of_a_limit_is_allowed(limit: str) -> None:
+    """And one less is not: see above."""
     assert refusal(f"limits: {{{limit}}}\n" + A + V) == ""
 
 

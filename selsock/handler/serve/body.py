@@ -19,6 +19,7 @@ PORTION = 65536
 DRAIN_BYTES = 65536
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 SIZE_DIGITS = 15  # what fits into 64 bits, signed
+QUOTED_TEXT = VALUE.translate(None, b'"\\')  # qdtext, RFC 9110 §5.6.4
 # RFC 9110 §6.5.1: fields that frame, route, authenticate, or say how the content is to be read have no place behind it.
 NOT_IN_TRAILERS = (
     *(b"transfer-encoding", b"content-length", b"trailer", b"host", b"connection", b"expect", b"te", b"upgrade"),
@@ -30,10 +31,11 @@ NOT_IN_TRAILERS = (
 class Body:
     """The content of one request.  ``finished`` once its last byte, and the last trailer, has been read.
 
-    ``expects``: the client waits for 100 (Continue), which the first ``read`` sends.
+    ``expects``: the client waits for 100 (Continue), which the first ``read`` sends.  After a ``fault`` nobody knows
+    where the content ends, so every further ``read`` raises it again.
     """
 
-    __slots__ = ("buffer", "chunked", "chunks", "client", "expects", "finished", "left", "limits", "taken")
+    __slots__ = ("buffer", "chunked", "chunks", "client", "expects", "fault", "finished", "left", "limits", "taken")
 
     def __init__(self, client: Client, buffer: HeadBuffer, head: RequestHead, limits: Limits) -> None:
         self.client: Final = client
@@ -43,6 +45,7 @@ class Body:
         self.left = 0 if self.chunked else head.content  # of the content, or of the chunk at hand
         self.finished = head.content == 0
         self.expects = head.expects
+        self.fault: PeerFault | None = None
         self.chunks = 0
         self.taken = 0
 
@@ -51,8 +54,18 @@ class Body:
 
         Raises PeerFault 400, 408, 413 or 431, PeerGone when the peer has reset.
         """
+        if self.fault is not None:
+            raise self.fault
         if self.finished or size < 1:
             return b""
+        try:
+            return self.take(size)
+        except PeerFault as fault:
+            self.fault = fault
+            raise
+
+    def take(self, size: int) -> bytes:
+        """As ``read``, of content that is neither finished nor at fault."""
         if self.expects:
             self.proceed()
         if self.chunked and not self.left and not self.next_chunk():
@@ -72,16 +85,21 @@ class Body:
         A client that was never told to go on may or may not send its content (RFC 9110 §10.1.1): nobody can tell what
         comes next.
         """
-        if self.expects:
-            return self.finished
+        if self.expects or self.fault is not None:
+            return False
         most = self.taken + DRAIN_BYTES
         while not self.finished and self.taken < most:
             self.read(most - self.taken)
         return self.finished
 
     def proceed(self) -> None:
-        """Send 100 (Continue), unless content has arrived already (RFC 9110 §10.1.1) or an answer has begun."""
-        if not self.client.answered and self.buffer.start == self.buffer.filled:
+        """Send 100 (Continue), unless content has arrived already (RFC 9110 §10.1.1).
+
+        Once an answer has begun it would be taken for part of that, and the client goes on expecting.
+        """
+        if self.client.answered:
+            return
+        if self.buffer.start == self.buffer.filled:
             self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.client.answered = False  # an interim response is not the answer
         self.expects = False
@@ -119,7 +137,8 @@ class Body:
         """The next line, without its CRLF.  Raises ``fault`` when it has more than ``most`` bytes; and as ``read``."""
         buffer = self.buffer
         while (end := buffer.data.find(b"\r\n", buffer.start, buffer.filled)) < 0:
-            if buffer.filled - buffer.start > most + 1:  # the CR may be there already
+            count = buffer.filled - buffer.start
+            if count > most + 1 or count == len(buffer.data):  # one more: the CR may be there already
                 raise fault
             self.wait(lambda deadline: buffer.receive(self.client, deadline))
         if end - buffer.start > most:
@@ -156,8 +175,6 @@ class Body:
         fault = PeerFault(431, f"more than {left} bytes of trailers (RFC 6585 §5)")
         while line := self.line(max(0, left - 2), fault):
             left -= len(line) + 2
-            if left < 0:
-                raise fault
             name, colon, value = line.partition(b":")
             if not colon or value.translate(None, VALUE):
                 raise PeerFault(400, "a trailer that is no field line (RFC 9112 §7.1.2)")
@@ -166,13 +183,40 @@ class Body:
 
 
 def check_extension(text: bytes) -> None:
-    """Extensions of a chunk mean nothing here (RFC 9112 §7.1.1), but have to be what they should be.
+    """What stands behind the first semicolon of a chunk's line means nothing here, but has to be what it should be.
 
-    ``name`` or ``name=token`` or ``name="text"``, each after a semicolon, without white space.  Raises PeerFault 400.
+    RFC 9112 §7.1.1: ``name``, ``name=token`` or ``name="text"``, the next one behind a semicolon; without white space.
+    Raises PeerFault 400.
     """
-    for part in text.split(b";"):
-        name, equals, value = part.partition(b"=")
-        if len(value) > 1 and value[:1] == value[-1:] == b'"':
-            value = value[1:-1].translate(None, b" \t()<>@,:/[]?={}")  # quoted-string without quoted-pair
-        if not name or name.translate(None, TOKEN) or (equals and not value) or value.translate(None, TOKEN):
-            raise PeerFault(400, "an extension of a chunk that is none (RFC 9112 §7.1.1)")
+    while True:
+        text = behind_token(text)
+        if text[:1] == b"=":
+            text = behind_quoted(text[2:]) if text[1:2] == b'"' else behind_token(text[1:])
+        if not text:
+            return
+        if text[:1] != b";":
+            raise bad_extension()
+        text = text[1:]
+
+
+def behind_token(text: bytes) -> bytes:
+    """What follows the token at the start of ``text`` (RFC 9110 §5.6.2).  Raises PeerFault 400."""
+    rest = text.lstrip(TOKEN)
+    if rest == text:
+        raise bad_extension()
+    return rest
+
+
+def behind_quoted(text: bytes) -> bytes:
+    """What follows the quoted-string whose first quote is before ``text`` (RFC 9110 §5.6.4).  Raises PeerFault 400."""
+    text = text.lstrip(QUOTED_TEXT)
+    while text[:1] == b"\\" and text[1:2] and text[1:2] in VALUE:  # quoted-pair
+        text = text[2:].lstrip(QUOTED_TEXT)
+    if text[:1] != b'"':
+        raise bad_extension()
+    return text[1:]
+
+
+def bad_extension() -> PeerFault:
+    """400, wherever it was noticed."""
+    return PeerFault(400, "an extension of a chunk that is none (RFC 9112 §7.1.1)")

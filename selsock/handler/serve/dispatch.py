@@ -27,6 +27,10 @@ def load(vhost: "Vhost") -> "Serve":
         from selsock.handler.serve.wsgi import Applications
 
         handlers["wsgi"] = Applications().serve
+    if any(("listing", "yes") in location.options for location in vhost.locations):
+        from selsock.handler.serve.listing import list_directory
+
+        handlers["static"] = lambda confined, exchange: static.serve(confined, exchange, list_directory)
 
     def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
         if exchange.head.method in ("CONNECT", "TRACE"):  # no content handler has a use for them

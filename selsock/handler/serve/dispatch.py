@@ -33,7 +33,7 @@ def load(vhost: "Vhost") -> "Serve":
         handlers["static"] = lambda confined, exchange: static.serve(confined, exchange, list_directory)
 
     def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
-        if exchange.head.method in ("CONNECT", "TRACE"):  # no content handler has a use for them
+        if exchange.head.method == "TRACE":  # RFC 9110 §9.3.8: it would show what a proxy has added
             return exchange.reply.page(405, fields=[("Allow", static.ALLOW)])
         if exchange.head.target.raw == "*":  # RFC 9110 §9.3.7: OPTIONS for the server as a whole
             exchange.reply.begin(204, [("Allow", static.ALLOW)], None)

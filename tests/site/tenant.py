@@ -20,8 +20,9 @@ SYS_PIDFD_OPEN, SYS_PIDFD_GETFD, SYS_PROCESS_VM_READV = 434, 438, 310  # of x86-
 
 
 def call(number, *arguments):
-    """A system call, as C makes it."""
-    result = LIBC.syscall(number, *arguments)
+    """A system call, as C makes it: each argument in all of its 64 bits."""
+    words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
+    result = LIBC.syscall(ctypes.c_long(number), *words)
     if result < 0:
         raise OSError(ctypes.get_errno(), "")
     return result

@@ -18,6 +18,10 @@ from selsock.names import DIGITS, LOWER, AbsolutePath, Name, TypeName
 
 Options = tuple[tuple[str, str], ...]
 
+STATIC = ("directory", "index", "listing", "precompressed")
+WSGI = ("application", "python", "venv", "environment")
+CGI = ("directory", "program", "interpreter", "suffix", "index", "environment", "domain")
+
 # What the handlers set themselves: the meta-variables of RFC 3875 §4.1, PEP 3333's and php-cgi's, and a request's field
 # lines; and what would make another program of the interpreter or the dynamic linker.
 RESERVED = (
@@ -131,7 +135,7 @@ def parse_content(given: Mapping, root: AbsolutePath, path: Scalar, domains: Dom
 
 def parse_static(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """Files of ``directory``.  Raises BadSource."""
-    given.only(("directory", "index", "listing", "precompressed"))
+    given.only(STATIC)
     switches = tuple((name, "yes") for name in ("listing", "precompressed") if is_true(given, name))
     options = (("directory", str(directory)), *parse_index(given.get("index"), "index.html"), *switches)
     return Content(given.place, "static", options, directory)
@@ -139,7 +143,7 @@ def parse_static(given: Mapping, directory: AbsolutePath, root: AbsolutePath, do
 
 def parse_wsgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """A Python application.  Raises BadSource."""
-    given.only(("application", "python", "venv", "environment"))
+    given.only(WSGI)
     module, _, name = scalar(given.require("application")).name(Application).partition(":")
     options = [("module", module), ("callable", name)]
     python = given.get("python")
@@ -153,7 +157,7 @@ def parse_wsgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, doma
 
 def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domains: Domains) -> Content:
     """CGI programs (RFC 3875), in one of three forms.  Raises BadSource."""
-    given.only(("directory", "program", "interpreter", "suffix", "index", "environment", "domain"))
+    given.only(CGI)
     program, interpreter = given.get("program"), given.get("interpreter")
     shown = None
     if program is not None:

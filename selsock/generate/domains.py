@@ -11,6 +11,8 @@ from selsock.generate.domain_name import DomainName
 from selsock.generate.source import Mapping, Node, Scalar, is_true, mapping, nearest, scalar, sequence
 from selsock.names import Name, TypeName
 
+DOMAIN = ("reads", "python", "execute", "network")
+
 
 class Access(enum.Enum):
     """What a domain may do with content of its own."""
@@ -50,7 +52,7 @@ class Domain:
     @classmethod
     def declared(cls, name: DomainName, given: Mapping, names: tuple[str, ...]) -> Domain:
         """The domain that ``given`` describes, among all the ``names`` that are declared.  Raises BadSource."""
-        given.only(("reads", "python", "execute", "network"))
+        given.only(DOMAIN)
         reads = given.get("reads")
         network = given.get("network")
         return cls(

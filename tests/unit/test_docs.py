@@ -5,12 +5,16 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from selsock import errors
-from selsock.generate.configuration import configure
+from selsock.generate import conflicts
+from selsock.generate.configuration import LOCATION, TOP, VHOST, configure
+from selsock.generate.contents import CGI, STATIC, WSGI
+from selsock.generate.domains import DOMAIN, Service
 from selsock.generate.machine import SYSTEMD_LIMITS
 from selsock.generate.ranges import Ledger
-from selsock.generate.source import load
+from selsock.generate.source import BadSource, load
 from selsock.handler.response import REASONS
 from selsock.model import LIMITS
 
@@ -18,15 +22,60 @@ CHECKOUT = Path(__file__).parents[2]
 MAN = CHECKOUT / "docs/man"
 
 
-@pytest.mark.parametrize(
-    ("document", "language"), [(CHECKOUT / "README.md", "yaml"), (MAN / "selsock.vhost.5.scd", "")]
-)
-def test_examples_are_good_configurations(document: Path, language: str) -> None:
-    """Each YAML block is accepted, with its vhost."""
-    blocks = re.findall(rf"```{language}\n(domains:.*?)```", document.read_text(), re.DOTALL)
-    assert len(blocks) == 1
-    configuration = configure(load(blocks[0].encode(), "vhost.yaml"), "vhost.yaml", Ledger())
-    assert [site.vhost.name for site in configuration.sites] == ["www.example.org"]
+def examples(document: Path, language: str) -> list[str]:
+    """The blocks of ``language`` in a document."""
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+def names(text: str) -> list[str]:
+    """The vhosts of the configuration ``text``; it is a good one."""
+    configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", Ledger())
+    conflicts.check(configuration)
+    return [site.vhost.name for site in configuration.sites]
+
+
+def test_example_of_the_readme_is_a_good_configuration() -> None:
+    """With its vhost."""
+    blocks = [block for block in examples(CHECKOUT / "README.md", "yaml") if block.startswith("domains:")]
+    assert [names(block) for block in blocks] == [["www.example.org"]]
+
+
+def composed(example: str) -> str:
+    """``example`` as a whole file: as selsock.vhost(5) says, what names no vhosts is a part of the first example."""
+    part = yaml.load(example, Loader=yaml.BaseLoader)
+    whole = yaml.load(PAGE_EXAMPLES[0], Loader=yaml.BaseLoader)
+    (whole if part.keys() <= set(TOP) else whole["vhosts"]["www.example.org"]).update(part)
+    return yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)
+
+
+PAGE_EXAMPLES = examples(MAN / "selsock.vhost.5.scd", "")
+
+
+@pytest.mark.parametrize("example", PAGE_EXAMPLES)
+def test_examples_of_the_manual_are_good_configurations(example: str) -> None:
+    """Each as it stands when it is whole, and in its place in the first one when it is a part."""
+    assert names(example if "vhosts:" in example else composed(example)) == ["www.example.org"]
+
+
+@pytest.mark.parametrize("example", PAGE_EXAMPLES)
+def test_examples_of_the_manual_are_read_by_line(example: str) -> None:
+    """So that a composed one is refused for what it says: a mistake in it is found."""
+    key = next(line.partition(":")[0] for line in example.splitlines())
+    wrong = example.replace(key, f"{key}x", 1)
+    with pytest.raises(BadSource, match="expected a known key|expected the key"):
+        names(wrong if "vhosts:" in example else composed(wrong))
+
+
+def test_every_key_is_documented_and_has_an_example() -> None:
+    """In selsock.vhost(5): named in bold, and a key of an example."""
+    page = (MAN / "selsock.vhost.5.scd").read_text()
+    used = set(re.findall(r"(\w+):(?= |$)", "".join(PAGE_EXAMPLES), re.MULTILINE))
+    documents = {TOP, VHOST, LOCATION, DOMAIN, STATIC, WSGI, CGI, ("basic", "realm", "file")}
+    for key in {key for keys in documents for key in keys}:
+        assert re.search(rf"\*[^*]*\b{key}\b[^*]*\*", page), key
+        assert key in used or key == "listen", key
+    for value in ("read", "write", "execute", *Service.known):
+        assert f"*{value}*" in page, value
 
 
 def test_every_limit_is_documented_with_its_default() -> None:

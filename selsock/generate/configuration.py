@@ -15,7 +15,9 @@ from selsock.context import Context, Level
 from selsock.generate.contents import Content, Entry, check_domains, entries, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.labels import Label, parse_labels
-from selsock.generate.machine import Listen, SystemLimits, parse_limits, parse_listen
+from selsock.generate.listeners import Entry as Endpoint
+from selsock.generate.listeners import limited, parse_listen
+from selsock.generate.machine import SystemLimits, parse_limits
 from selsock.generate.places import parse_inside, parse_password_file, parse_root, within
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Auto, Partial, SourceRule, parse_context, parse_parts, parse_rules
@@ -56,7 +58,7 @@ class Configuration:
 
     file: str
     required: bool
-    listen: tuple[Listen, ...]
+    listen: tuple[Endpoint, ...]
     limits: Limits
     system: SystemLimits
     domains: tuple[Domain, ...]
@@ -97,6 +99,7 @@ def configure(source: Mapping, file: str, ledger: Ledger) -> Configuration:
     sites = tuple(
         parse_vhost(vhosts.keys[name].name(HostName), mapping(node), around) for name, node in vhosts.values.items()
     )
+    system = limited(system, listen, source.get("limits"))
     required = mode is None or scalar(mode).text == "required"
     return Configuration(file, required, listen, limits, system, tuple(domains.values()), sites)
 

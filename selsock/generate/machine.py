@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the source says to systemd: where to listen, and how much all connections together may take."""
+"""What the source says to systemd and the handler of how much a connection, and all of them, may take."""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from selsock.generate.source import Mapping, Node, mapping, scalar, sequence
+from selsock.generate.source import Mapping, Node, mapping, scalar
 from selsock.model import LIMITS, Limits
 from selsock.names import DIGITS, Name
 
@@ -42,58 +40,6 @@ WITHIN = (
     ("connections_per_source", "connections"),
 )
 
-# Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
-WEB_PORTS = (80, 443, 8008, 8080, 8443)
-
-
-class Listen(Name):
-    """A value of ListenStream=: a port, or an address with a port."""
-
-    __slots__ = ()
-    expected = "PORT, ADDRESS:PORT or [IPV6]:PORT"
-
-    @classmethod
-    def accepts(cls, text: str) -> bool:
-        """Addresses in canonical form alone, without scope, so that the same one is never written twice."""
-        host, colon, port = text.rpartition(":")
-        if (
-            len(port) > 5
-            or not port.isascii()
-            or not port.isdigit()
-            or str(int(port)) != port
-            or not 0 < int(port) < 65536
-        ):
-            return False
-        return not colon or canonical(host) == host
-
-    @property
-    def port(self) -> int:
-        """The port alone."""
-        return int(self.rpartition(":")[2])
-
-    @property
-    def host(self) -> str:
-        """The address, ``[::]`` where there is none: systemd then binds IPv6 and IPv4 at once."""
-        return self.rpartition(":")[0] or "[::]"
-
-    def clashes(self, other: Listen) -> bool:
-        """Whether the kernel refuses to listen on both (EADDRINUSE), which would take the whole socket unit down."""
-        if self.port != other.port:
-            return False
-        hosts = {self.host, other.host}
-        both_old = not any(host.startswith("[") for host in hosts)
-        return len(hosts) == 1 or "[::]" in hosts or ("0.0.0.0" in hosts and both_old)
-
-
-def canonical(host: str) -> str | None:
-    """The one spelling of an IPv4 address or a bracketed IPv6 address; None for anything else."""
-    try:
-        if host.startswith("[") and host.endswith("]") and "%" not in host:
-            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
-        return str(ipaddress.IPv4Address(host))
-    except ValueError:
-        return None
-
 
 class Size(Name):
     """An amount of memory as systemd reads it: digits and K, M or G, to the base 1024."""
@@ -124,23 +70,6 @@ class SystemLimits:
     memory: Size
 
 
-def parse_listen(node: Node | None) -> tuple[Listen, ...]:
-    """The list under ``listen``, ``[80]`` when it is missing.  Raises BadSource."""
-    if node is None:
-        return (Listen("80"),)
-    items = sequence(node)
-    if not items:
-        node.refuse("an address at least")
-    found: list[Listen] = []
-    for item in items:
-        address = scalar(item).name(Listen)
-        for other in found:
-            if address.clashes(other):
-                item.refuse(f"an address that can be listened on beside {other}")
-        found.append(address)
-    return tuple(found)
-
-
 def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
     """The handler's limits and systemd's.  Raises BadSource."""
     values = {name: default for name, default, _ in (*LIMITS, *SYSTEMD_LIMITS)}
@@ -166,8 +95,3 @@ def fit(given: Mapping, values: dict[str, int]) -> None:
             values[small] = min(values[small], values[large])
         elif values[small] > values[large]:
             given.require(small).refuse(f"{small} ({values[small]}) to be at most {large} ({values[large]})")
-
-
-def unusual_ports(listen: Iterable[Listen]) -> list[int]:
-    """The ports that the policy does not let a web server bind without ``semanage port``."""
-    return sorted({address.port for address in listen} - set(WEB_PORTS))

@@ -63,8 +63,9 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
     values = {
         "limits": configuration.limits,
         "system": configuration.system,
-        "listen": configuration.listen,
-        "with_address": any(":" in address for address in configuration.listen),
+        "streams": [entry.stream for entry in configuration.listen],
+        "with_address": any(":" in entry.stream for entry in configuration.listen),
+        "unix": next((entry for entry in configuration.listen if entry.peer), None),
         "domains": configuration.domains,
         "by_name": {domain.name: domain for domain in configuration.domains},
         "entries": entries(configuration),

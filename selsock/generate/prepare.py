@@ -10,7 +10,7 @@ from pathlib import Path
 from selsock.generate import conflicts
 from selsock.generate.applied import Applied
 from selsock.generate.configuration import Configuration, configure
-from selsock.generate.machine import unusual_ports
+from selsock.generate.listeners import unusual_ports
 from selsock.generate.plan import RANGES, Plan, plan
 from selsock.generate.ranges import merged
 from selsock.generate.source import load

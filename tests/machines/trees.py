@@ -29,10 +29,14 @@ _BUILD = (
     "rpmlint bzip2 scdoc secilc tinycdb apache2-utils openssl pamtester python3-setuptools python3-pytest"
     " python3-hypothesis python3-h11"
 )
+# A machine with proxies, and with what their visitors use.
+_PROXY = "systemd systemd-sysv dbus iproute2 procps curl openssl haproxy nginx libnginx-mod-stream"
 PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "bookworm": f"{_BOTH} rpm".split(),  # systemd 252, Python 3.11, rpm 4.18
     "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13, rpm 4.20; the tree of the VM, too
     "trixie-build": f"{_BOTH} {_SELINUX} {_BUILD}".split(),
+    "bookworm-proxy": _PROXY.split(),
+    "trixie-proxy": _PROXY.split(),
 }
 SUITES = ("bookworm", "trixie")
 # Nobody reads these in a test machine; without them its image is made in half the time.

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``listen``: where connections come in, and which of them a proxy speaks on, whose word on its visitors is taken.
+
+An entry is an address, or a mapping that says more.  Loopback is never trusted: any login could speak from there.
+"""
+
+from __future__ import annotations
+
+import grp
+import ipaddress
+import pwd
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from selsock.generate.machine import SystemLimits
+from selsock.generate.rules import parse_network
+from selsock.generate.source import Mapping, Node, Scalar, mapping, one_or_more, scalar, sequence
+from selsock.names import DIGITS, LOWER, AbsolutePath, Name, Network, TypeName
+
+# Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
+WEB_PORTS = (80, 443, 8008, 8080, 8443)
+RUNTIME = "/run/selsock/"  # labelled by policy/selsock.fc; UNIX sockets lie here
+# From these no proxy speaks; also where they are written as IPv6, though parse_network refuses that form.
+LOOPBACK = tuple(ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104"))
+# Fields that mean something of their own; Forwarded (RFC 7239) is no list of addresses.
+OTHER_FIELDS = (
+    *("authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host"),
+    *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
+)
+BOTH = ("proxy", "client", "scheme")  # what an entry of either form may say
+
+Found = TypeVar("Found", pwd.struct_passwd, grp.struct_group)
+
+
+class Listen(Name):
+    """A value of ListenStream=: a port, or an address with a port."""
+
+    __slots__ = ()
+    expected = "PORT, ADDRESS:PORT or [IPV6]:PORT"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """Addresses in canonical form alone, without scope, so that the same one is never written twice."""
+        host, colon, port = text.rpartition(":")
+        if (
+            len(port) > 5
+            or not port.isascii()
+            or not port.isdigit()
+            or str(int(port)) != port
+            or not 0 < int(port) < 65536
+        ):
+            return False
+        return not colon or canonical(host) == host
+
+    @property
+    def port(self) -> int:
+        """The port alone."""
+        return int(self.rpartition(":")[2])
+
+    @property
+    def host(self) -> str:
+        """The address, ``[::]`` where there is none: systemd then binds IPv6 and IPv4 at once."""
+        return self.rpartition(":")[0] or "[::]"
+
+    def clashes(self, other: Listen) -> bool:
+        """Whether the kernel refuses to listen on both (EADDRINUSE), which would take the whole socket unit down."""
+        if self.port != other.port:
+            return False
+        hosts = {self.host, other.host}
+        both_old = not any(host.startswith("[") for host in hosts)
+        return len(hosts) == 1 or "[::]" in hosts or ("0.0.0.0" in hosts and both_old)
+
+
+def canonical(host: str) -> str | None:
+    """The one spelling of an IPv4 address or a bracketed IPv6 address; None for anything else."""
+    try:
+        if host.startswith("[") and host.endswith("]") and "%" not in host:
+            return f"[{ipaddress.IPv6Address(host[1:-1])}]"
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
+
+
+class FieldName(Name):
+    """A field by which a proxy names its visitor (RFC 9110 §5.1), in lower case; no underscore, as in any request."""
+
+    __slots__ = ()
+    expected = "the name of a field that holds an address, such as X-Real-IP"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """Letters, digits and hyphens, and none of ``OTHER_FIELDS``."""
+        known = text.lower()
+        return 0 < len(known) <= 64 and not known.strip(LOWER + DIGITS + "-") and known not in OTHER_FIELDS
+
+
+class Mode(Name):
+    """Permissions of a socket, in octal."""
+
+    __slots__ = ()
+    expected = "permissions in four octal digits, such as 0660"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """No set-id bits: they mean nothing here."""
+        return len(text) == 4 and text[0] == "0" and not text.strip("01234567")
+
+
+class Account(Name):
+    """The name of a user or group of this machine, as useradd(8) and systemd alike take it."""
+
+    __slots__ = ()
+    expected = "the name of a user or group"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """Lower case, 31 characters at most, no digit first: that could be a number."""
+        return 0 < len(text) < 32 and text[0] in LOWER + "_" and not text.strip(LOWER + DIGITS + "_-")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """What chmod and chown say of a UNIX socket."""
+
+    mode: Mode
+    user: Account
+    group: Account
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who alone may connect to a UNIX socket: a user by number, and the type of his process."""
+
+    uid: int
+    type: TypeName
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of ``listen``.
+
+    ``stream`` is what ListenStream= takes.  ``proxy`` says that the PROXY protocol is spoken there, ``client`` names
+    the field that tells the visitor's address instead; either is believed of ``networks`` or ``peer`` alone.
+    """
+
+    stream: Listen | AbsolutePath
+    proxy: bool = False
+    client: str = ""
+    scheme: str = "http"
+    networks: tuple[Network, ...] = ()
+    peer: Peer | None = None
+    owner: Owner | None = None
+
+    @property
+    def name(self) -> str:
+        """The address or path with which getsockname(2) answers, wildcards as systemd binds them."""
+        return f"{self.stream.host}:{self.stream.port}" if isinstance(self.stream, Listen) else self.stream
+
+    @property
+    def marked(self) -> bool:
+        """Whether the handler has to know of it."""
+        return bool(self.networks or self.peer)
+
+    def record(self) -> bytes:
+        """The record of the table, as ``selsock/listener.py`` reads it."""
+        kind = "protocol" if self.proxy else "client" if self.client else ""
+        peer = (str(self.peer.uid), self.peer.type) if self.peer else ("", "")
+        return "\t".join((kind, self.client, self.scheme, *peer, *self.networks)).encode()
+
+
+def parse_listen(node: Node | None) -> tuple[Entry, ...]:
+    """The list under ``listen``, ``[80]`` when it is missing.  Raises BadSource."""
+    if node is None:
+        return (Entry(Listen("80")),)
+    items = sequence(node)
+    if not items:
+        node.refuse("an address at least")
+    found: list[Entry] = []
+    for item in items:
+        entry = parse_entry(item)
+        for other in found:
+            check_beside(entry, other, item)
+        found.append(entry)
+    return tuple(found)
+
+
+def check_beside(entry: Entry, other: Entry, node: Node) -> None:
+    """Refuse what can not be listened on beside ``other``.  Raises BadSource."""
+    if isinstance(entry.stream, Listen) and isinstance(other.stream, Listen):
+        if entry.stream.clashes(other.stream):
+            at = scalar(mapping(node).require("address")) if isinstance(node, Mapping) else node
+            at.refuse(f"an address that can be listened on beside {other.stream}")
+    elif entry.peer and other.peer:
+        # SocketMode=, SocketUser= and SocketGroup= are the whole unit's.
+        mapping(node).require("unix").refuse("one UNIX socket at most")
+
+
+def parse_entry(node: Node) -> Entry:
+    """One entry.  Raises BadSource."""
+    if not isinstance(node, Mapping):
+        return Entry(scalar(node).name(Listen))
+    unix = "unix" in node.values
+    node.only(("unix", "mode", "user", "group", "peer", *BOTH) if unix else ("address", "from", *BOTH))
+    entry = parse_unix(node) if unix else Entry(scalar(node.require("address")).name(Listen))
+    proxy, client, scheme = (node.get(name) for name in BOTH)
+    if proxy is not None and scalar(proxy).text != "protocol":
+        proxy.refuse("protocol")
+    if client is not None and proxy is not None:
+        node.keys["client"].refuse("one of proxy and client, not both")
+    if scheme is not None and scalar(scheme).text not in ("http", "https"):
+        scheme.refuse("http or https")
+    speaks = proxy is not None or client is not None
+    if scheme is not None and not unix and not speaks:
+        node.keys["scheme"].refuse("proxy or client beside scheme")
+    if "from" in node.values and not speaks:
+        node.keys["from"].refuse("proxy or client beside from")
+    return replace(
+        entry,
+        proxy=proxy is not None,
+        client=scalar(client).name(FieldName).lower() if client is not None else "",
+        scheme=scalar(scheme).text if scheme is not None else "http",
+        networks=parse_from(node.require("from")) if speaks and not unix else (),
+    )
+
+
+def parse_from(node: Node) -> tuple[Network, ...]:
+    """The addresses of the proxies of a listener, none of them loopback's.  Raises BadSource."""
+    found = []
+    for item in one_or_more(node):
+        found.append(parse_network(item))
+        network = ipaddress.ip_network(found[-1])
+        if any(network.version == other.version and network.overlaps(other) for other in LOOPBACK):
+            item.refuse("addresses of proxies on other machines, loopback not among them")
+    return tuple(found)
+
+
+def parse_unix(given: Mapping) -> Entry:
+    """What is particular to a UNIX socket.  Raises BadSource."""
+    path = scalar(given.require("unix"))
+    if not path.name(AbsolutePath).startswith(RUNTIME) or len(path.text) > 107:  # unix(7)
+        path.refuse(f"a path below {RUNTIME}, 107 bytes at most")
+    peer = mapping(given.require("peer"))
+    peer.only(("user", "type"))
+    user = scalar(peer.require("user"))
+    uid = user.number(0, 2**32 - 2) if user.text.isdigit() else account(user, pwd.getpwnam).pw_uid
+    return Entry(
+        path.name(AbsolutePath), peer=Peer(uid, scalar(peer.require("type")).name(TypeName)), owner=parse_owner(given)
+    )
+
+
+def parse_owner(given: Mapping) -> Owner:
+    """Permissions and owners of a UNIX socket, by default for root alone.  Raises BadSource."""
+    mode, user, group = (given.get(name) for name in ("mode", "user", "group"))
+    return Owner(
+        Mode("0600") if mode is None else scalar(mode).name(Mode),
+        Account("root" if user is None else account(scalar(user), pwd.getpwnam).pw_name),
+        Account("root" if group is None else account(scalar(group), grp.getgrnam).gr_name),
+    )
+
+
+def account(given: Scalar, look: Callable[[str], Found]) -> Found:
+    """What this machine knows of a user or group.  Raises BadSource: with an unknown one systemd would not listen."""
+    try:
+        return look(given.name(Account))
+    except KeyError:
+        given.refuse("a user or group that this machine has")
+
+
+def limited(system: SystemLimits, listen: Iterable[Entry], limits: Node | None) -> SystemLimits:
+    """``system``, without a limit for each peer where that would be one for each proxy, unless it was asked for."""
+    given = limits is not None and "connections_per_source" in mapping(limits).values
+    if given or not any(entry.marked for entry in listen):
+        return system
+    return replace(system, connections_per_source=0)
+
+
+def unusual_ports(listen: Iterable[Entry]) -> list[int]:
+    """The ports that the policy does not let a web server bind without ``semanage port``."""
+    ports = {entry.stream.port for entry in listen if isinstance(entry.stream, Listen)}
+    return sorted(ports - set(WEB_PORTS))

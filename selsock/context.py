@@ -1,87 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The algebra of contexts: what ``DOMAIN[:RANGE]`` means, and the one spelling of a level that the kernel uses.
+"""What a context is: a type, and the level that it is entered at; user and role come from the running process.
 
-A context here is a type and a single level; user and role come from the running process.  Source: SELinux Notebook,
-"Security Context"; the kernel's ``mls_sid_to_context`` (security/selinux/ss/mls.c) for the canonical form.
+Source: SELinux Notebook, "Security Context".
 """
 
-from selsock.names import TypeName
+from selsock.names import DIGITS, Name, TypeName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-SENSITIVITIES = 16  # refpolicy and Fedora declare s0 to s15 with MLS, s0 alone with MCS
-CATEGORIES = 1024
 
-
-class Level(str):
-    """One level, sensitivity and categories, in canonical form: ``s0``, ``s0:c1,c5``, ``s0:c0.c3``."""
+class Level(Name):
+    """One level, sensitivity and categories, as the kernel spells it: ``s0``, ``s0:c1,c5``, ``s0:c0.c3``."""
 
     __slots__ = ()
+    expected = "a level such as s0 or s0:c1,c5"
 
     @classmethod
-    def parse(cls, text: str) -> "Level":
-        """Take any spelling of one level, return the canonical one.  Raises ValueError."""
-        if "-" in text:
-            raise ValueError(f"expected one level, not the range {text!r}: a tenant runs at a single level")
-        sensitivity, colon, rest = text.partition(":")
-        number("s", sensitivity, SENSITIVITIES, text)
-        categories: set[int] = set()
-        for part in rest.split(",") if colon else ():
-            low, dot, high = part.partition(".")
-            first = number("c", low, CATEGORIES, text)
-            last = number("c", high, CATEGORIES, text) if dot else first
-            if last < first:
-                raise ValueError(f"expected rising categories, not {part!r} in {text!r}")
-            categories.update(range(first, last + 1))
-        return cls.of(sensitivity, categories)
-
-    @classmethod
-    def of(cls, sensitivity: str, categories: "set[int]") -> "Level":
-        """Compose the canonical form; three or more neighbours become a run, ``c0.c2``, as the kernel prints them."""
-        parts: list[str] = []
-        for first, last in runs(sorted(categories)):
-            parts.append(f"c{first}")
-            if last > first:
-                joint = "." if last - first > 1 else ","
-                parts[-1] += f"{joint}c{last}"
-        return cls(sensitivity + (":" + ",".join(parts) if parts else ""))
-
-    def categories(self) -> "frozenset[int]":
-        """The set of categories of this level."""
-        found: set[int] = set()
-        for part in self.partition(":")[2].split(","):
-            low, _, high = part.partition(".")
-            if low:
-                found.update(range(int(low[1:]), int((high or low)[1:]) + 1))
-        return frozenset(found)
-
-    def dominates(self, other: "Level") -> bool:
-        """Whether what is at ``other`` may be read at this level: no lower sensitivity, no category missing."""
-        own, others = (int(level.partition(":")[0][1:]) for level in (self, other))
-        return own >= others and self.categories() >= other.categories()
-
-
-def number(letter: str, text: str, bound: int, whole: str) -> int:
-    """The number in ``c12`` or ``s0``, below ``bound``.  Raises ValueError."""
-    digits = text[1:]
-    if text[:1] != letter or not digits.isascii() or not digits.isdigit() or str(int(digits)) != digits:
-        raise ValueError(f"expected a level such as s0 or s0:c1,c5, not {whole!r}")
-    if int(digits) >= bound:
-        raise ValueError(f"expected {letter}0 to {letter}{bound - 1}, not {text!r} in {whole!r}")
-    return int(digits)
-
-
-def runs(numbers: "list[int]") -> "list[tuple[int, int]]":
-    """Group rising numbers into (first, last) runs of neighbours."""
-    found: list[tuple[int, int]] = []
-    for value in numbers:
-        if found and found[-1][1] == value - 1:
-            found[-1] = (found[-1][0], value)
-        else:
-            found.append((value, value))
-    return found
+    def accepts(cls, text: str) -> bool:
+        """Only the shape, and no range; ``generate/levels`` finds the spelling, and ``confine`` sees whether it was."""
+        return text[:1] == "s" and not text[1:].strip(DIGITS + "c.,:") and text.count(":") < 2
 
 
 class Context:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the handler knows of a configuration: immutable values, and how the table holds them.
 
-A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits) and one record ``host NAME`` for
-every name that a vhost answers to.  A record is lines of tab-separated fields; names can hold neither character.
+A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits), one record ``host NAME`` for every
+name that a vhost answers to, and one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on.  A record is lines of tab-separated fields; names can hold neither character.
 """
 
 from selsock.context import Context
-from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
+from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,48 +17,32 @@ TABLE_FORMAT = "2"
 # How a location's content is made; the handler has a module of that name for each.
 KINDS = ("static", "wsgi", "cgi")
 
-# The limits of a connection: name, default, what it bounds.  The handler's own; those that systemd keeps (connections,
-# memory) are in the units.
-LIMITS = (
-    ("head_bytes", 16384, "bytes of a request's head"),
-    ("request_line_bytes", 8192, "bytes of a request line; a longer one is 414"),
-    ("fields", 100, "field lines of a request's head"),
-    ("content_bytes", 1048576, "bytes of a request's content; more is 413"),
-    ("chunks", 16384, "chunks that a request's content may come in; more is 413"),
-    ("chunk_line_bytes", 256, "bytes of a line with a chunk's size; a longer one is 400"),
-    ("trailer_bytes", 4096, "bytes of the fields behind the last chunk; more is 431"),
-    ("first_byte_seconds", 10, "seconds until the first byte of a connection; then it is closed"),
-    ("head_seconds", 10, "seconds from the first to the last byte of a head; then 408"),
-    ("idle_seconds", 15, "seconds that a kept connection may wait for its next request"),
-    ("request_seconds", 300, "seconds from the end of a head to the last byte of the answer; then 408, or a cut"),
-    ("bytes_per_second", 500, "the least rate of content, either way, once the peer was waited for longer than 10 s"),
-    ("connection_seconds", 300, "seconds that a connection may last in all"),
-    ("requests", 100, "requests on one connection"),
-)
-
 
 class Limits:
-    """The numbers of ``LIMITS``, by name."""
+    """The limits of a connection with their defaults: the handler's own; those that systemd keeps (connections, memory)
+    are in the units."""
 
-    __slots__ = tuple(name for name, _, _ in LIMITS)
-    head_bytes: int
-    request_line_bytes: int
-    fields: int
-    content_bytes: int
-    chunks: int
-    chunk_line_bytes: int
-    trailer_bytes: int
-    first_byte_seconds: int
-    head_seconds: int
-    idle_seconds: int
-    request_seconds: int
-    bytes_per_second: int
-    connection_seconds: int
-    requests: int
+    head_bytes = 16384  # bytes of a request's head
+    request_line_bytes = 8192  # bytes of a request line; a longer one is 414
+    fields = 100  # field lines of a request's head
+    content_bytes = 1048576  # bytes of a request's content; more is 413
+    chunks = 16384  # chunks that a request's content may come in; more is 413
+    chunk_line_bytes = 256  # bytes of a line with a chunk's size; a longer one is 400
+    trailer_bytes = 4096  # bytes of the fields behind the last chunk; more is 431
+    first_byte_seconds = 10  # seconds until the first byte of a connection; then it is closed
+    head_seconds = 10  # seconds from the first to the last byte of a head; then 408
+    idle_seconds = 15  # seconds that a kept connection may wait for its next request
+    request_seconds = 300  # seconds from the end of a head to the last byte of the answer; then 408, or a cut
+    bytes_per_second = 500  # the least rate of content, either way, once the peer was waited for longer than 10 s
+    connection_seconds = 300  # seconds that a connection may last in all
+    requests = 100  # requests on one connection
 
     def __init__(self, given: "dict[str, int] | None" = None) -> None:
-        for name, default, _ in LIMITS:
-            setattr(self, name, (given or {}).get(name, default))
+        for name, value in (given or {}).items():
+            setattr(self, name, value)
+
+
+LIMITS = {name: value for name, value in vars(Limits).items() if name[0] != "_"}
 
 
 class Rule:
@@ -221,6 +205,31 @@ def parse_location(lines: "list[list[str]]") -> Location:
     )
 
 
+class Listener:
+    """A listener that a proxy speaks on: whose word is taken, that of ``networks``, or of user ``uid`` in a process of
+    ``type``; and for what.
+
+    ``kind`` is ``protocol`` where a header of the PROXY protocol comes first, ``client`` where ``field`` (its name in
+    lower case) of each request tells the visitor's address, else empty.  ``scheme`` is what visitors speak.
+    """
+
+    __slots__ = ("field", "kind", "networks", "scheme", "type", "uid")
+
+    def __init__(self, record: bytes) -> None:
+        """Take it from its record, one line of these fields.  Raises ValueError."""
+        kind, field, scheme, uid, type, *networks = record.decode().split("\t")
+        if kind not in ("", "protocol", "client") or bool(field) != (kind == "client"):
+            raise ValueError(f"kind {kind!r} with field {field!r}")
+        if scheme not in ("http", "https") or bool(uid) == bool(networks):
+            raise ValueError(f"scheme {scheme!r} with user {uid!r} and {len(networks)} networks")
+        self.kind: Final = kind
+        self.field: Final = field.encode()
+        self.scheme: Final = scheme
+        self.networks: Final = tuple(Network.parse(network) for network in networks)
+        self.uid: Final = int(uid or -1)
+        self.type: Final = type and TypeName.parse(type)
+
+
 class Table:
     """The record ``table``: of which policy generation the table is, whether SELinux is required, and the limits."""
 
@@ -242,6 +251,6 @@ class Table:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")
         mode = values.pop("selinux", "")
-        if mode not in ("required", "optional") or not generation or values.keys() != {name for name, _, _ in LIMITS}:
+        if mode not in ("required", "optional") or not generation or values.keys() != LIMITS.keys():
             raise ValueError("incomplete")
-        return cls(generation, mode == "required", Limits({name: int(values[name]) for name, _, _ in LIMITS}))
+        return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}))

@@ -5,6 +5,8 @@ Each type is a ``str`` that can only be made by its ``parse``; so a template or 
 that nobody looked at.  No ``re`` here: the handler imports this module on every connection.
 """
 
+from selsock.cores import socket
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
@@ -114,3 +116,15 @@ class Network(Name):
     def accepts(cls, text: str) -> bool:
         """Only the shape; ``generate/configuration`` puts it into canonical form with the ``ipaddress`` module."""
         return 0 < len(text) < 50 and not text.strip(DIGITS + "abcdef:./")
+
+    def contains(self, address: str) -> bool:
+        """Whether ``address`` lies in it.  An AF_UNIX peer lies in none."""
+        base, _, length = self.partition("/")
+        family = socket.AF_INET6 if ":" in base else socket.AF_INET
+        try:
+            # A link-local peer comes with its interface: fe80::1%eth0.
+            bits = int.from_bytes(socket.inet_pton(family, address.partition("%")[0]), "big")
+        except OSError:
+            return False  # of the other family
+        shift = (128 if family == socket.AF_INET6 else 32) - int(length)
+        return bits >> shift == int.from_bytes(socket.inet_pton(family, base), "big") >> shift

@@ -35,6 +35,7 @@ READING_ORDER = (
     "selsock.handler.table",
     "selsock.handler.target",
     "selsock.handler.head",
+    "selsock.handler.proxy",
     "selsock.handler.htpasswd",
     "selsock.handler.identify",
     "selsock.handler.label",

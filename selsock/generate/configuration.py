@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from selsock.context import Context, Level
+from selsock.context import Context
 from selsock.generate.contents import Content, Entry, check_domains, entries, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.labels import Label, parse_labels
+from selsock.generate.levels import Level
 from selsock.generate.listeners import Entry as Endpoint
 from selsock.generate.listeners import limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from selsock.context import Level
 from selsock.generate.configuration import Configuration, Site
+from selsock.generate.levels import Level
 from selsock.generate.source import BadSource, Node, sequence
 from selsock.names import AbsolutePath, HostName, TypeName
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selsock.context import Level
 from selsock.generate.domains import Access, Domain, Domains
+from selsock.generate.levels import Level
 from selsock.generate.places import parse_inside
 from selsock.generate.rules import Partial, parse_context, parse_parts
 from selsock.generate.source import BadSource, Mapping, Node, Scalar, mapping, scalar

@@ -154,8 +154,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The address or path with which getsockname(2) answers, wildcards as systemd binds them."""
-        return f"{self.stream.host}:{self.stream.port}" if isinstance(self.stream, Listen) else self.stream
+        """The port or path by which the handler finds it."""
+        return str(self.stream.port) if isinstance(self.stream, Listen) else self.stream
 
     @property
     def marked(self) -> bool:
@@ -163,7 +163,7 @@ class Entry:
         return bool(self.networks or self.peer)
 
     def record(self) -> bytes:
-        """The record of the table, as ``selsock/listener.py`` reads it."""
+        """The record of the table, as ``Listener`` of selsock/model.py reads it."""
         kind = "protocol" if self.proxy else "client" if self.client else ""
         peer = (str(self.peer.uid), self.peer.type) if self.peer else ("", "")
         return "\t".join((kind, self.client, self.scheme, *peer, *self.networks)).encode()
@@ -189,11 +189,22 @@ def check_beside(entry: Entry, other: Entry, node: Node) -> None:
     """Refuse what can not be listened on beside ``other``.  Raises BadSource."""
     if isinstance(entry.stream, Listen) and isinstance(other.stream, Listen):
         if entry.stream.clashes(other.stream):
-            at = scalar(mapping(node).require("address")) if isinstance(node, Mapping) else node
-            at.refuse(f"an address that can be listened on beside {other.stream}")
+            stream(node).refuse(f"an address that can be listened on beside {other.stream}")
+        if entry.stream.port == other.stream.port and (entry.marked or other.marked):
+            # The handler knows them apart by the port alone.
+            stream(node).refuse(f"another port than {other.stream}, since a proxy speaks on one of them")
     elif entry.peer and other.peer:
         # SocketMode=, SocketUser= and SocketGroup= are the whole unit's.
-        mapping(node).require("unix").refuse("one UNIX socket at most")
+        stream(node).refuse("one UNIX socket at most")
+
+
+def stream(node: Node) -> Node:
+    """Where an entry says what to listen on."""
+    return (
+        next(iter(node.values[key] for key in ("address", "unix") if key in node.values))
+        if isinstance(node, Mapping)
+        else node
+    )
 
 
 def parse_entry(node: Node) -> Entry:

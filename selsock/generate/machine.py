@@ -72,7 +72,7 @@ class SystemLimits:
 
 def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
     """The handler's limits and systemd's.  Raises BadSource."""
-    values = {name: default for name, default, _ in (*LIMITS, *SYSTEMD_LIMITS)}
+    values = LIMITS | {name: default for name, default, _ in SYSTEMD_LIMITS}
     lowest = LOWEST | {name: low for name, _, low in SYSTEMD_LIMITS}
     memory = Size(MEMORY)
     if node is not None:
@@ -85,7 +85,7 @@ def parse_limits(node: Node | None) -> tuple[Limits, SystemLimits]:
                 values[name] = scalar(value).number(lowest.get(name, 1), GREATEST.get(name, HIGHEST))
         fit(given, values)
     system = {name: values[name] for name, _, _ in SYSTEMD_LIMITS}
-    return Limits({name: values[name] for name, _, _ in LIMITS}), SystemLimits(memory=memory, **system)
+    return Limits({name: values[name] for name in LIMITS}), SystemLimits(memory=memory, **system)
 
 
 def fit(given: Mapping, values: dict[str, int]) -> None:

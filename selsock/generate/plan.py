@@ -11,6 +11,7 @@ from selsock.generate.configuration import Configuration, Site
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
+from selsock.generate.levels import Level
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
@@ -131,7 +132,7 @@ def exact(configuration: Configuration) -> tuple[TypeName, ...]:
             for context in contexts(site):
                 # What an administrator's own type may read is not known here.
                 its = label.type in reads.get(context.type, (label.type,))
-                if its and context.level != label.level and context.level.dominates(label.level):
+                if its and context.level != label.level and Level(context.level).dominates(label.level):
                     found.discard(label.type)
     return tuple(sorted(found))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from selsock.context import CATEGORIES, Level
+from selsock.generate.levels import CATEGORIES, Level
 from selsock.generate.source import BadSource, Place
 from selsock.names import HostName
 

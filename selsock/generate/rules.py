@@ -8,8 +8,9 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from selsock.context import Context, Level
+from selsock.context import Context
 from selsock.generate.domains import Domain, Domains, parse_domain
+from selsock.generate.levels import Level
 from selsock.generate.source import (
     BadSource,
     Mapping,

@@ -24,19 +24,21 @@ class Client:
     """The accepted socket.  The only reads and writes of it, each bounded by a deadline on the monotonic clock.
 
     ``answered`` is set with the first byte of a response: after it, no second response may start.  ``head_only`` says
-    that the request at hand is HEAD, whose answers carry no content.  ``scheme`` and ``port`` are what the visitor used.
+    that the request at hand is HEAD, whose answers carry no content.  ``scheme`` and ``port`` are what the visitor used;
+    ``field`` is the one that tells his address in each request, if any.
     """
 
     __slots__ = (
-        *("address", "port", "scheme", "socket"),
+        *("address", "field", "port", "scheme", "socket"),
         *("answered", "head_only", "deadline", "end", "least", "moved", "waited"),
     )
 
     def __init__(self, connection: "socket.socket", address: str, port: int = 80) -> None:
         self.socket: Final = connection
-        self.address: Final = address
-        self.port: Final = port
+        self.address = address
+        self.port = port
         self.scheme = "http"
+        self.field = b""
         self.answered = self.head_only = False
         self.end = self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
         self.least = 1  # bytes per second

@@ -13,6 +13,7 @@ from selsock.handler.identify import Credentials, identify
 from selsock.handler.journal import NOTICE, WARNING, Journal
 from selsock.handler.kernel import Kernel, check
 from selsock.handler.label import Decision, label
+from selsock.handler.proxy import arrive, visitor
 from selsock.handler.response import http_date
 from selsock.handler.serve.dispatch import load
 from selsock.handler.serve.requests import serve_requests
@@ -37,7 +38,10 @@ def handle(
 
     buffer = HeadBuffer(limits.head_bytes)
     credentials = Credentials()
+    arrive(client, buffer, table, enforce)
+    access.address = client.address
     access.head = head = read_head(client, buffer, limits, limits.first_byte_seconds)
+    access.address = client.address = visitor(client, head)
     access.done("head")
     vhost = table.vhost(head.host)
     access.vhost = vhost.name

@@ -113,12 +113,7 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
         long_line = searched > limits.request_line_bytes + 1 and buffer.data.find(b"\r\n", 0, searched) < 0
         if searched == len(buffer.data) or long_line:
             raise too_large(buffer, limits)
-        try:
-            count = buffer.receive(client, deadline)
-        except TimeoutError:
-            raise late(buffer) from None
-        if not count:
-            raise ended(buffer)
+        more(client, buffer, deadline)
         if not searched:
             deadline = time.monotonic() + limits.head_seconds
     client.deadline = min(client.end, time.monotonic() + limits.request_seconds)
@@ -128,18 +123,21 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
     return head
 
 
-def late(buffer: HeadBuffer) -> PeerFault:
-    """A peer that began a head and did not end it is told so (RFC 9110 §15.5.9); a silent one is not."""
-    if buffer.filled:
-        return PeerFault(408, "the head was not complete in time (RFC 9110 §15.5.9)")
-    return PeerGone("silent until the deadline")
+def more(client: Client, buffer: HeadBuffer, deadline: float) -> None:
+    """Receive more of a head.  A peer that began one and did not end it is told so; a silent one is not.
 
-
-def ended(buffer: HeadBuffer) -> PeerFault:
-    """The stream ended inside a head (RFC 9112 §8), or before one."""
-    if buffer.filled:
-        return PeerFault(400, "the stream ended inside the head (RFC 9112 §8)")
-    return PeerGone("closed without a request")
+    Raises PeerFault 400 or 408, PeerGone.
+    """
+    try:
+        ended = not buffer.receive(client, deadline)
+    except TimeoutError:
+        if buffer.filled:
+            raise PeerFault(408, "the head was not complete in time (RFC 9110 §15.5.9)") from None
+        raise PeerGone("silent until the deadline") from None
+    if ended and buffer.filled:
+        raise PeerFault(400, "the stream ended inside the head (RFC 9112 §8)")
+    if ended:
+        raise PeerGone("closed without a request")
 
 
 def too_large(buffer: HeadBuffer, limits: Limits) -> PeerFault:

@@ -2,11 +2,9 @@
 """label: Identity, address and location to a Context.  Pure; the first rule whose conditions all hold decides."""
 
 from selsock.context import Context
-from selsock.cores import socket
 from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
 from selsock.model import Location, Rule, Vhost
-from selsock.names import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,18 +43,4 @@ def matches(rule: Rule, identity: Identity, address: str) -> bool:
         return False
     if rule.anonymous and identity.user is not None:
         return False
-    return not rule.networks or any(contains(network, address) for network in rule.networks)
-
-
-def contains(network: Network, address: str) -> bool:
-    """Whether ``address`` lies in ``network`` (``10.0.0.0/8``).  An AF_UNIX peer lies in none."""
-    base, _, length = network.partition("/")
-    family = socket.AF_INET6 if ":" in base else socket.AF_INET
-    try:
-        # A link-local peer comes with its interface: fe80::1%eth0.
-        bits = int.from_bytes(socket.inet_pton(family, address.partition("%")[0]), "big")
-    except OSError:
-        return False  # of the other family
-    size = 128 if family == socket.AF_INET6 else 32
-    shift = size - int(length)
-    return bits >> shift == int.from_bytes(socket.inet_pton(family, base), "big") >> shift
+    return not rule.networks or any(network.contains(address) for network in rule.networks)

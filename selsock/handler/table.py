@@ -3,11 +3,14 @@
 
 from selsock.cdb import Reader
 from selsock.errors import PeerFault, TableFault
-from selsock.model import Location, Table, Vhost
+from selsock.model import Listener, Location, Table, Vhost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Callable
+    from typing import Final, TypeVar
+
+    Parsed = TypeVar("Parsed")
 
 
 class OpenTable:
@@ -22,29 +25,38 @@ class OpenTable:
         self.path: Final = path
         try:
             self.reader: Final = Reader(path)
-            record = self.reader.get(b"table")
-            if record is None:
-                raise ValueError("of another format: it has no record 'table'")
-            self.settings: Final = Table.parse(record)
         except OSError as error:
             raise TableFault(f"{path}: {error.strerror}") from None
         except ValueError as error:
             raise TableFault(f"{path}: {error}") from None
+        settings = self.look("table", Table.parse)
+        if settings is None:
+            raise TableFault(f"{path}: of another format: it has no record 'table'")
+        self.settings: Final = settings
+
+    def look(self, key: str, parse: "Callable[[bytes], Parsed]") -> "Parsed | None":
+        """What ``parse`` makes of the record ``key``; None without one."""
+        try:
+            record = self.reader.get(key.encode())
+            return parse(record) if record is not None else None
+        except OSError as error:
+            raise TableFault(f"{self.path}: {error.strerror}") from None
+        except ValueError as error:
+            raise TableFault(f"{self.path}: {key}: {error}") from None
 
     def vhost(self, host: str) -> Vhost:
         """The vhost that answers to ``host``.
 
         Raises PeerFault 421 when there is none (RFC 9110 §15.5.20): an unknown host never means "the first vhost".
         """
-        try:
-            record = self.reader.get(b"host " + host.encode())
-            if record is None:
-                raise PeerFault(421, f"no vhost answers to {host or 'a request without a host'} (RFC 9110 §15.5.20)")
-            return Vhost.parse(record)
-        except OSError as error:
-            raise TableFault(f"{self.path}: {error.strerror}") from None
-        except ValueError as error:
-            raise TableFault(f"{self.path}: vhost {host}: {error}") from None
+        vhost = self.look(f"host {host}", Vhost.parse)
+        if vhost is None:
+            raise PeerFault(421, f"no vhost answers to {host or 'a request without a host'} (RFC 9110 §15.5.20)")
+        return vhost
+
+    def listener(self, name: str) -> Listener | None:
+        """What is said of the listener on the port or path ``name``; None where no proxy speaks."""
+        return self.look(f"listener {name}", Listener)
 
     def close(self) -> None:
         """Close the file; what was read stays."""

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selsock.context import Context, Level, runs
+from selsock.context import Context
+from selsock.generate.levels import Level, runs
 from selsock.names import TypeName
 
 categories = st.sets(st.integers(0, 1023), max_size=40)

@@ -81,7 +81,7 @@ def test_every_key_is_documented_and_has_an_example() -> None:
 def test_every_limit_is_documented_with_its_default() -> None:
     """As ``*name* … (default``."""
     page = (MAN / "selsock.vhost.5.scd").read_text()
-    for name, default, _ in (*LIMITS, *SYSTEMD_LIMITS):
+    for name, default in (*LIMITS.items(), *((name, default) for name, default, _ in SYSTEMD_LIMITS)):
         assert re.search(rf"\*{name}\*[^(*]*\({default}\b", page), name
 
 

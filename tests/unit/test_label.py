@@ -6,7 +6,7 @@ import pytest
 from selsock.context import Context
 from selsock.errors import Challenge, PeerFault, TableFault
 from selsock.handler.identify import Identity
-from selsock.handler.label import contains, label
+from selsock.handler.label import label
 from selsock.handler.table import locate
 from selsock.model import Basic, Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
@@ -100,7 +100,7 @@ def test_conditions_of_one_rule_must_all_hold() -> None:
 )
 def test_address_lies_in_its_network_and_family_alone(network: str, address: str, inside: bool) -> None:
     """A mapped address reached us as IPv4 (test_adopt); ``local`` is AF_UNIX, which lies nowhere."""
-    assert inside == contains(Network.parse(network), address)
+    assert inside == Network.parse(network).contains(address)
 
 
 def test_default_context_is_for_whom_no_rule_takes() -> None:

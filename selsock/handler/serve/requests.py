@@ -10,6 +10,7 @@ from selsock.handler.identify import Identity
 from selsock.handler.journal import NOTICE, Journal
 from selsock.handler.kernel import Kernel
 from selsock.handler.label import Decision, label
+from selsock.handler.proxy import visitor
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.table import locate
 from selsock.model import Limits
@@ -69,6 +70,8 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
     elif not confined.credentials.recognise(head, confined.buffer):
         return False
     try:
+        if visitor(client, head) != client.address:
+            return False
         again = label(identity, client.address, confined.vhost, locate(confined.vhost, head.target.segments))
     except PeerFault:
         return False

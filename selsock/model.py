@@ -227,7 +227,7 @@ class Listener:
         self.scheme: Final = scheme
         self.networks: Final = tuple(Network.parse(network) for network in networks)
         self.uid: Final = int(uid or -1)
-        self.type: Final = type and TypeName.parse(type)
+        self.type: Final = TypeName.parse(type) if uid else ""
 
 
 class Table:

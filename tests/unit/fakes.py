@@ -27,7 +27,7 @@ from selsock import cores
 from selsock.generate.cdb_writer import compose
 from selsock.generate.records import table_record, vhost_record
 from selsock.handler import __main__ as top
-from selsock.handler.adopt import Client
+from selsock.handler.adopt import Client, plain_address
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel
 from selsock.model import Limits, Table, Vhost
@@ -194,16 +194,29 @@ def connect(address: str = "192.0.2.1") -> tuple[socket.socket, Client]:
     return end, Client(own, address)
 
 
+def connect_to(listener: socket.socket) -> tuple[socket.socket, Client]:
+    """The same through ``listener``: what the kernel says of either end is true."""
+    end = socket.socket(listener.family, socket.SOCK_STREAM)
+    end.settimeout(PATIENCE)
+    end.connect(listener.getsockname())
+    own = listener.accept()[0]
+    connection = cores.socket.socket(fileno=own.detach())
+    return end, Client(connection, plain_address(connection.getpeername()))
+
+
 def compile_table(
     folder: Path,
     vhosts: Iterable[Vhost],
     limits: dict[str, int] | None = None,
     required: bool = True,
     generation: str = GENERATION,
+    listeners: dict[str, bytes] | None = None,
 ) -> Path:
-    """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost."""
+    """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost, and one
+    for each of ``listeners``."""
     records = [(b"table", table_record(Table(generation, required, Limits(limits))))]
     records += [(b"host " + name.encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
+    records += [(b"listener " + name.encode(), record) for name, record in (listeners or {}).items()]
     path = folder / "table.cdb"
     path.write_bytes(compose(records))
     return path
@@ -222,8 +235,9 @@ class Instance:
         kernel: FakeKernel,
         address: str = "192.0.2.1",
         serve: "Serve | None" = None,
+        listener: socket.socket | None = None,
     ) -> None:
-        self.peer, client = connect(address)
+        self.peer, client = connect_to(listener) if listener is not None else connect(address)
         report, child_report = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:

@@ -562,11 +562,11 @@ def test_table_cut_short(world: World, length: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"format\t2", b"format\t1", "of another format than 2"),
-        (b"selinux\trequired", b"selinux\trequireD", "incomplete"),
-        (b"selinux\trequired", b"selinuX\trequired", "incomplete"),
-        (b"fields\t100", b"fieldS\t100", "incomplete"),
-        (b"generation\tg1", b"generatioN\tg1", "incomplete"),
+        (b"format\t2", b"format\t1", "table: of another format than 2"),
+        (b"selinux\trequired", b"selinux\trequireD", "table: incomplete"),
+        (b"selinux\trequired", b"selinuX\trequired", "table: incomplete"),
+        (b"fields\t100", b"fieldS\t100", "table: incomplete"),
+        (b"generation\tg1", b"generatioN\tg1", "table: incomplete"),
         (b"table", b"tablE", "of another format: it has no record 'table'"),
     ],
 )
@@ -584,7 +584,7 @@ def test_vhost_that_contradicts_itself(world: World) -> None:
     world.table.write_bytes(data.replace(b"names\tcat", b"nameS\tcat"))
     status, exit_status, reason = failed(world, request(host="cat.example"))
     assert (503, errors.EXIT_TABLE) == (status, exit_status)
-    assert reason.startswith(f"{world.table}: vhost cat.example: ")
+    assert reason.startswith(f"{world.table}: host cat.example: ")
     assert 200 == status_of(alone(world, request(rest=CLOSE))[0])
 
 

@@ -22,7 +22,7 @@ from selsock.generate.plan import APPLIED, TABLE, Plan, plan
 from selsock.generate.ranges import Ledger
 from selsock.generate.records import table_record, vhost_record
 from selsock.generate.source import load
-from selsock.model import Table, Vhost
+from selsock.model import Listener, Table, Vhost
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = sorted(path.name for path in GOLDEN.iterdir())
@@ -75,6 +75,8 @@ def test_the_handler_reads_what_was_compiled(case: str, tmp_path: Path) -> None:
             assert record is not None
             assert vhost_record(Vhost.parse(record)) == record
             assert line.removeprefix("host ") in Vhost.parse(record).names
+        if line.startswith("listener "):
+            assert Listener(reader.get(line.encode()) or b"").networks is not None
     reader.close()
 
 

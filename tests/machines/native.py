@@ -129,15 +129,15 @@ class NativeMachine:
         limit = ["timeout", "--signal=KILL", str(timeout)]
         return run([*enter, *limit, *argv], check=check, input=input, timeout=timeout + 10)
 
-    def connect(self, port: int, host: str = "127.0.0.1", timeout: float = 10) -> socket.socket:
-        """A TCP connection made inside the machine; host may be ::1 or another 127.x.y.z."""
+    def connect(self, port: int, host: str = "127.0.0.1", timeout: float = 10, source: str = "") -> socket.socket:
+        """A TCP connection made inside the machine; host may be ::1 or another 127.x.y.z, source an address it has."""
         found: list[socket.socket | OSError] = []
 
         def enter() -> None:
             # setns() moves one thread alone, and a socket stays in the namespace that it was made in.
             try:
                 self._enter_network()
-                found.append(socket.create_connection((host, port), timeout))
+                found.append(socket.create_connection((host, port), timeout, (source, 0) if source else None))
             except OSError as error:
                 found.append(error)
 
@@ -153,6 +153,16 @@ class NativeMachine:
         with open(f"/proc/{self._pid}/ns/net") as namespace:
             if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
+
+    def link(self, other: "NativeMachine", address: str, others: str) -> None:
+        """A cable to another machine: this one is ``address`` on it, that one ``others`` (IPv4, without length)."""
+        name = f"to{others.replace('.', '-')}"[-15:]
+        back = f"to{address.replace('.', '-')}"[-15:]
+        ends = [name, "netns", str(self._pid), "type", "veth", "peer", "name", back, "netns", str(other._pid)]
+        run(["ip", "link", "add", *ends])
+        for machine, interface, own, peer in ((self, name, address, others), (other, back, others, address)):
+            machine.run(["ip", "address", "add", own, "peer", peer, "dev", interface])
+            machine.run(["ip", "link", "set", interface, "up"])
 
     def journal(self, *matches: str, after: str | None = None) -> list[journal.Entry]:
         """The entries that match (as for journalctl: "_SYSTEMD_UNIT=x", "--unit=x*"), after a cursor() if given."""

@@ -30,7 +30,7 @@ _BUILD = (
     " python3-hypothesis python3-h11"
 )
 # A machine with proxies, and with what their visitors use.
-_PROXY = "systemd systemd-sysv dbus iproute2 procps curl openssl haproxy nginx libnginx-mod-stream"
+_PROXY = "systemd systemd-sysv dbus iproute2 procps curl openssl socat haproxy nginx libnginx-mod-stream"
 PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "bookworm": f"{_BOTH} rpm".split(),  # systemd 252, Python 3.11, rpm 4.18
     "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13, rpm 4.20; the tree of the VM, too

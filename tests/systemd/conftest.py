@@ -32,22 +32,24 @@ def suite(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def boot(suite: str, pytestconfig: pytest.Config) -> Boot:
-    """boot(vhost_yaml=None, files={}): a context manager for a new machine of the suite.
+    """boot(vhost_yaml=None, files={}, purpose="", number=""): a context manager for a new machine of the suite.
 
     With vhost_yaml, selsock is installed and configured and its socket enabled; without, it is not there at all. files
-    are written first, so the generator sees them.
+    are written first, so the generator sees them. purpose is that of a tree of trees.PACKAGES, number tells machines
+    apart that run at the same time.
     """
-    base = tree(suite, reporter(pytestconfig))
 
     @contextmanager
-    def booted(vhost_yaml: str | None = None, files: Files | None = None) -> Iterator[NativeMachine]:
-        with overlay(base) as root:
+    def booted(
+        vhost_yaml: str | None = None, files: Files | None = None, purpose: str = "", number: str = ""
+    ) -> Iterator[NativeMachine]:
+        with overlay(tree(f"{suite}-{purpose}" if purpose else suite, reporter(pytestconfig))) as root:
             if vhost_yaml is None:
                 write_files(root, files or {})
             else:
                 install_selsock(root)
                 stage(root, vhost_yaml, files or {})
-            with NativeMachine(root, f"native-{suite}") as machine:
+            with NativeMachine(root, f"native-{suite}{purpose}{number}") as machine:
                 yield machine
 
     return booted

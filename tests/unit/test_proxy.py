@@ -100,7 +100,7 @@ def test_version_1_is_bounded(length: int, reason: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", TCP4[:20]])
-def test_time_is_bounded(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_is_bounded(data: bytes) -> None:
     """A silent peer is left without a word, one that began is told so."""
     peer, client = connect()
     with peer:
@@ -108,7 +108,7 @@ def test_time_is_bounded(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(PeerFault) as caught:
             read_header(client, HeadBuffer(16384), 0.05)
         assert (408 if data else 0) == caught.value.status
-        assert isinstance(caught.value, PeerGone) is not data
+        assert isinstance(caught.value, PeerGone) is (not data)
 
 
 def test_peer_that_says_nothing_at_all_is_gone() -> None:

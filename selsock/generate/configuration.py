@@ -16,8 +16,7 @@ from selsock.generate.contents import Content, Entry, check_domains, entries, pa
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.labels import Label, parse_labels
 from selsock.generate.levels import Level
-from selsock.generate.listeners import Entry as Endpoint
-from selsock.generate.listeners import limited, parse_listen
+from selsock.generate.listeners import Endpoint, limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits
 from selsock.generate.places import parse_inside, parse_password_file, parse_root, within
 from selsock.generate.ranges import Ledger

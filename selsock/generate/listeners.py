@@ -137,7 +137,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Endpoint:
     """An entry of ``listen``.
 
     ``stream`` is what ListenStream= takes.  ``proxy`` says that the PROXY protocol is spoken there, ``client`` names
@@ -169,14 +169,14 @@ class Entry:
         return "\t".join((kind, self.client, self.scheme, *peer, *self.networks)).encode()
 
 
-def parse_listen(node: Node | None) -> tuple[Entry, ...]:
+def parse_listen(node: Node | None) -> tuple[Endpoint, ...]:
     """The list under ``listen``, ``[80]`` when it is missing.  Raises BadSource."""
     if node is None:
-        return (Entry(Listen("80")),)
+        return (Endpoint(Listen("80")),)
     items = sequence(node)
     if not items:
         node.refuse("an address at least")
-    found: list[Entry] = []
+    found: list[Endpoint] = []
     for item in items:
         entry = parse_entry(item)
         for other in found:
@@ -185,7 +185,7 @@ def parse_listen(node: Node | None) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def check_beside(entry: Entry, other: Entry, node: Node) -> None:
+def check_beside(entry: Endpoint, other: Endpoint, node: Node) -> None:
     """Refuse what can not be listened on beside ``other``.  Raises BadSource."""
     if isinstance(entry.stream, Listen) and isinstance(other.stream, Listen):
         if entry.stream.clashes(other.stream):
@@ -207,13 +207,13 @@ def stream(node: Node) -> Node:
     )
 
 
-def parse_entry(node: Node) -> Entry:
+def parse_entry(node: Node) -> Endpoint:
     """One entry.  Raises BadSource."""
     if not isinstance(node, Mapping):
-        return Entry(scalar(node).name(Listen))
+        return Endpoint(scalar(node).name(Listen))
     unix = "unix" in node.values
     node.only(("unix", "mode", "user", "group", "peer", *BOTH) if unix else ("address", "from", *BOTH))
-    entry = parse_unix(node) if unix else Entry(scalar(node.require("address")).name(Listen))
+    entry = parse_unix(node) if unix else Endpoint(scalar(node.require("address")).name(Listen))
     proxy, client, scheme = (node.get(name) for name in BOTH)
     if proxy is not None and scalar(proxy).text != "protocol":
         proxy.refuse("protocol")
@@ -246,7 +246,7 @@ def parse_from(node: Node) -> tuple[Network, ...]:
     return tuple(found)
 
 
-def parse_unix(given: Mapping) -> Entry:
+def parse_unix(given: Mapping) -> Endpoint:
     """What is particular to a UNIX socket.  Raises BadSource."""
     path = scalar(given.require("unix"))
     if not path.name(AbsolutePath).startswith(RUNTIME) or len(path.text) > 107:  # unix(7)
@@ -255,7 +255,7 @@ def parse_unix(given: Mapping) -> Entry:
     peer.only(("user", "type"))
     user = scalar(peer.require("user"))
     uid = user.number(0, 2**32 - 2) if user.text.isdigit() else account(user, pwd.getpwnam).pw_uid
-    return Entry(
+    return Endpoint(
         path.name(AbsolutePath), peer=Peer(uid, scalar(peer.require("type")).name(TypeName)), owner=parse_owner(given)
     )
 
@@ -278,7 +278,7 @@ def account(given: Scalar, look: Callable[[str], Found]) -> Found:
         given.refuse("a user or group that this machine has")
 
 
-def limited(system: SystemLimits, listen: Iterable[Entry], limits: Node | None) -> SystemLimits:
+def limited(system: SystemLimits, listen: Iterable[Endpoint], limits: Node | None) -> SystemLimits:
     """``system``, without a limit for each peer where that would be one for each proxy, unless it was asked for."""
     given = limits is not None and "connections_per_source" in mapping(limits).values
     if given or not any(entry.marked for entry in listen):
@@ -286,7 +286,7 @@ def limited(system: SystemLimits, listen: Iterable[Entry], limits: Node | None) 
     return replace(system, connections_per_source=0)
 
 
-def unusual_ports(listen: Iterable[Entry]) -> list[int]:
+def unusual_ports(listen: Iterable[Endpoint]) -> list[int]:
     """The ports that the policy does not let a web server bind without ``semanage port``."""
     ports = {entry.stream.port for entry in listen if isinstance(entry.stream, Listen)}
     return sorted(ports - set(WEB_PORTS))

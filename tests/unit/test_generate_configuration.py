@@ -5,7 +5,7 @@ import pytest
 
 from selsock.generate import conflicts
 from selsock.generate.configuration import Configuration, configure
-from selsock.generate.listeners import Entry, Listen, unusual_ports
+from selsock.generate.listeners import Endpoint, Listen, unusual_ports
 from selsock.generate.machine import Size
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import BadSource, load
@@ -126,8 +126,8 @@ def test_addresses_that_the_kernel_would_refuse_together(one: str, two: str, cla
 
 
 def test_ports_that_need_semanage() -> None:
-    listen = [Entry(Listen(text)) for text in ("80", "192.0.2.1:8081", "[::1]:9000", "8081")]
-    assert unusual_ports([*listen, Entry(AbsolutePath("/run/selsock/http.sock"))]) == [8081, 9000]
+    listen = [Endpoint(Listen(text)) for text in ("80", "192.0.2.1:8081", "[::1]:9000", "8081")]
+    assert unusual_ports([*listen, Endpoint(AbsolutePath("/run/selsock/http.sock"))]) == [8081, 9000]
 
 
 @pytest.mark.parametrize("text", ["", "M", "0M", "64", "64m", "64MB", "6.4M", "-1M", "64 M", "1234567M", "٣M"])

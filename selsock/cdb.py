@@ -5,11 +5,7 @@ Format: https://cr.yp.to/cdb/cdb.txt.  The file is 256 pointers, the records, th
 little-endian, so a file ends at 4 GiB.  The writer is ``generate/cdb_writer``; both are tested against tinycdb.
 """
 
-from selsock.cores import posix, struct
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
+from selsock.cores import Final, posix, struct
 
 HEADER = 2048
 

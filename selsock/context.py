@@ -4,11 +4,8 @@
 Source: SELinux Notebook, "Security Context".
 """
 
+from selsock.cores import Final
 from selsock.names import DIGITS, Name, TypeName
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 
 class Level(Name):

@@ -15,24 +15,14 @@ import select
 import sys
 import time
 
-__all__ = [
-    "binascii",
-    "crypt_core",
-    "digest",
-    "import_module",
-    "io",
-    "operator",
-    "posix",
-    "select",
-    "selinux_core",
-    "socket",
-    "struct",
-]
-__all__ += ["sys", "time"]
+__all__ = ["Final", "binascii", "crypt_core", "digest", "import_module", "io", "operator", "posix", "select"]
+__all__ += ["selinux_core", "socket", "struct", "sys", "time"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
+else:
+    Final = None  # of typing, for mypy alone: at run time no annotation of an attribute is evaluated
 
 operator = _operator
 socket = _socket

@@ -5,9 +5,7 @@ The exit statuses stand here and nowhere else; ``selsock-generate`` renders them
 HTTP status and the reason; the edge (``handler/__main__``) only prints them.
 """
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
+from selsock.cores import Final
 
 # Exit statuses of an instance.  0, 10 and 11 are ordinary (SuccessExitStatus= in the unit); the others mean that this
 # machine has something to mend, and show as a failed unit in the journal.

@@ -6,11 +6,8 @@ name that a vhost answers to, and one record ``listener PORT`` or ``listener PAT
 """
 
 from selsock.context import Context
+from selsock.cores import Final
 from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 TABLE_FORMAT = "2"
 

@@ -4,14 +4,10 @@
 MESSAGE is the Combined Log Format (https://httpd.apache.org/docs/2.4/logs.html#combined), everything else a field.
 """
 
-from selsock.cores import time
+from selsock.cores import Final, time
 from selsock.handler.head import RequestHead
 from selsock.handler.journal import Journal
 from selsock.handler.response import MONTHS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 
 class Access:

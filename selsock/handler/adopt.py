@@ -6,13 +6,9 @@ the connection.  LISTEN_FDNAMES and REMOTE_ADDR are not used: the first is "conn
 the version, the second is absent when the client has left already; the kernel is asked instead.
 """
 
-from selsock.cores import posix, socket, time
+from selsock.cores import Final, posix, socket, time
 from selsock.errors import AdoptFault, PeerGone
 from selsock.model import Limits
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 LISTEN_FDS_START = 3
 GRACE_SECONDS = 10.0  # of waiting for the peer, before bytes_per_second counts

@@ -8,7 +8,7 @@ can be served.
 """
 
 from selsock.context import Context
-from selsock.cores import posix
+from selsock.cores import Final, posix
 from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler.head import HeadBuffer
 from selsock.handler.identify import Credentials
@@ -16,10 +16,6 @@ from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel, check, is_of
 from selsock.handler.table import OpenTable
 from selsock.model import Table, Vhost
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 STDOUT, STDERR = 1, 2
 ROUNDS = 3  # each takes far less time than the load of a policy: three changes are no update of somebody else's

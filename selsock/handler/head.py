@@ -5,15 +5,11 @@ Strict where the RFC allows leniency: what two parsers may read in two ways is r
 never sliced out of the buffer: the head only remembers where it lies, so that it can be wiped in one place.
 """
 
-from selsock.cores import time
+from selsock.cores import Final, time
 from selsock.errors import PeerFault, PeerGone
 from selsock.handler.adopt import Client
 from selsock.handler.target import Target, parse_host, parse_target
 from selsock.model import Limits
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # RFC 9110 §5.6.2
 VALUE = bytes([9, *range(32, 127), *range(128, 256)])  # field-content with obs-text, RFC 9110 §5.5

@@ -5,7 +5,7 @@ The parent never opens the password file and never slices the credentials: they 
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
-from selsock.cores import binascii, operator, posix, socket, time
+from selsock.cores import Final, binascii, operator, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.handler.htpasswd import verify
@@ -14,7 +14,7 @@ from selsock.names import UserName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, NoReturn
+    from typing import NoReturn
 
 VERDICT_SECONDS = 20.0  # bcrypt at cost 15 takes about 1.6 s; what takes longer is an error of the password file
 SIGKILL = 9  # signal(7)

@@ -2,13 +2,10 @@
 """label: Identity, address and location to a Context.  Pure; the first rule whose conditions all hold decides."""
 
 from selsock.context import Context
+from selsock.cores import Final
 from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
 from selsock.model import Location, Rule, Vhost
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 
 class Decision:

@@ -2,13 +2,14 @@
 """table: open what ``selsock-generate`` compiled.  Never YAML, never a template in this process."""
 
 from selsock.cdb import Reader
+from selsock.cores import Final
 from selsock.errors import PeerFault, TableFault
 from selsock.model import Listener, Location, Table, Vhost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final, TypeVar
+    from typing import TypeVar
 
     Parsed = TypeVar("Parsed")
 

@@ -5,13 +5,9 @@ One treatment for every doubtful path: refused with 400.  Escapes are decoded on
 and dot segments, and bytes that are not UTF-8 have no meaning here.
 """
 
-from selsock.cores import binascii, socket
+from selsock.cores import Final, binascii, socket
 from selsock.errors import PeerFault
 from selsock.names import HostName
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Final
 
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 # pchar of RFC 3986 §3.3 without "%", and "/".

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``listen``: what each form becomes, and each mistake with the line that it is answered with."""
 
+import grp
 import os
 import pwd
+import re
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from selsock.generate.source import load
 from selsock.model import Listener
 from tests.unit.test_generate_refusals import A, V, refusal
 
+ROOT = Path(__file__).parents[2]
 USER = pwd.getpwuid(os.getuid()).pw_name
 PEER = "peer: {user: 0, type: haproxy_t}"
 
@@ -244,6 +248,29 @@ def test_entries_that_do_not_go_together(first: str, second: str, answer: str) -
 def test_path_fits_into_an_address(path: str, good: bool) -> None:
     """107 bytes and a NUL (unix(7)); one more is among the refusals."""
     assert (refusal(f"listen: [{{unix: {path}, {PEER}}}]\n{A}{V}") == "") is good
+
+
+EXAMPLES = [
+    example
+    for page in ("docs/man/selsock.vhost.5.scd", "docs/proxies.md")
+    for example in re.findall(
+        r"^```(?:yaml)?\n(listen:\n.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_of_the_documents_are_good(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with a vhost behind it, on a machine that has the users; and each is about a proxy."""
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "x", 99, 99, "", "/", "/bin/false")))
+    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 99, [])))
+    configuration = configure(load(f"{example}{A}{V}".encode(), "vhost.yaml"), "vhost.yaml", Ledger())
+    assert any(entry.marked for entry in configuration.listen)
+
+
+def test_there_are_examples() -> None:
+    """One of each kind in the manual, and the one that proxies are tested with."""
+    assert len(EXAMPLES) == 4
 
 
 def test_names() -> None:

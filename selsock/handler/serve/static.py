@@ -54,9 +54,9 @@ class Place:
             self.names: Names = location.prefix
             return
         self.index = tuple(value for name, value in location.options if name == "index")
-        directory, root = single["directory"], vhost.root.rstrip("/")
-        if directory != vhost.root and not directory.startswith(f"{root}/"):
-            raise TableFault(f"the directory {directory} of {location.path} is not beneath {vhost.root}")
+        directory, root = single["directory"], vhost.root
+        if directory != root and not directory.startswith(f"{root}/"):
+            raise TableFault(f"the directory {directory} of {location.path} is not beneath {root}")
         self.names = tuple(name for name in directory[len(root) :].split("/") if name)
 
 

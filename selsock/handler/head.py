@@ -105,8 +105,8 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
     searched = 0
     while (end := buffer.data.find(b"\r\n\r\n", max(0, searched - 3), buffer.filled)) < 0:
         searched = buffer.filled
-        # One byte more than a line may have: it may be the CR.
-        long_line = searched > limits.request_line_bytes + 1 and buffer.data.find(b"\r\n", 0, searched) < 0
+        end_of_line = limits.request_line_bytes + 2  # at the latest
+        long_line = searched >= end_of_line and buffer.data.find(b"\r\n", 0, end_of_line) < 0
         if searched == len(buffer.data) or long_line:
             raise too_large(buffer, limits)
         more(client, buffer, deadline)

@@ -45,7 +45,7 @@ INSTALL_DATA = install -p -m 644 -D -t
 # Byte code for the Python that runs it.  unchecked: a source that is never looked at costs no stat() per connection.
 COMPILE = $(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /)
 
-.PHONY: help demo check unit rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
+.PHONY: help demo check unit fuzz rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:
 
 help:
@@ -53,6 +53,7 @@ help:
 	@echo 'make check      everything below, in this order: what CI runs'
 	@echo 'make lint       ruff, mypy, shellcheck, selint'
 	@echo 'make unit       tests that need no privilege (seconds)'
+	@echo 'make fuzz       messages at random, read by selsock, llhttp and h11, until interrupted; ARGS="--seconds 60"'
 	@echo 'make rpm        build the packages in a Debian tree, lint and test them; they are left in build/rpm (root)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
@@ -63,12 +64,13 @@ help:
 	@echo 'make release-check  list what a release needs, and check it'
 	@echo 'make clean      remove what make made, but for the cached root trees and images in .cache'
 	@echo
-	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, or the demo)'
+	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, the fuzzer or the demo)'
 	@echo 'environment     SELSOCK_CACHE=.cache, SELSOCK_MIRROR (a Debian mirror)'
 
 check:
 	$(MAKE) lint
 	$(MAKE) unit
+	$(MAKE) fuzz ARGS=--check
 	$(MAKE) rpm
 	$(MAKE) systemd
 	$(MAKE) vm
@@ -81,7 +83,10 @@ lint: .venv/ready
 	selint --source --fail policy/selsock.te policy/selsock.if policy/selsock.fc
 
 unit: .venv/ready
-	$(VENV)/python -m pytest tests/unit tests/test_layering.py tests/test_typing.py $(ARGS)
+	$(VENV)/python -m pytest tests/unit tests/fuzz tests/test_layering.py tests/test_typing.py $(ARGS)
+
+fuzz: .venv/ready
+	$(VENV)/python -m tests.fuzz $(ARGS)
 
 rpm: .venv/ready .venv/machines
 	$(NEEDS_ROOT)

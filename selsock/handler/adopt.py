@@ -96,12 +96,17 @@ class Client:
         self.socket.settimeout(left)
         return now
 
+    def last_words(self) -> None:
+        """Give one short answer time of its own, whatever the peer has used up: a 408 is to arrive."""
+        self.deadline = time.monotonic() + LINGER_SECONDS
+        self.moved, self.waited = 0, 0.0
+
     def linger(self) -> None:
         """Close so that an answer already sent arrives: half-close, then drop what the peer still sends.
 
         Closing with unread input makes the kernel send RST, which may overtake the answer (RFC 9112 §9.6).
         """
-        end = time.monotonic() + LINGER_SECONDS
+        end = self.deadline = time.monotonic() + LINGER_SECONDS
         left = LINGER_BYTES
         waste = bytearray(4096)
         try:

@@ -19,6 +19,7 @@ METHODS = (
     *(b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK"),  # RFC 4918 §9
 )
 CHUNKED = -1  # as the length of content
+CODING = b"transfer-encoding"
 # Two of any of these would let a proxy and us read the message in two ways.
 SINGLE = (b"host", b"content-length", b"transfer-encoding", b"content-type", b"expect")
 
@@ -200,7 +201,8 @@ def parse_fields(data: bytearray, start: int, end: int, limits: Limits) -> "tupl
                 raise PeerFault(400, "two Authorization fields (RFC 9110 §5.3)")
             credentials = parse_credentials(data, colon + 1, line_end)
         else:
-            value = bytes(memoryview(data)[colon + 1 : line_end]).strip(b" \t")
+            # A tab beside the coding hides it from some parsers, so it is left there to be refused.
+            value = bytes(memoryview(data)[colon + 1 : line_end]).strip(b" " if name == CODING else b" \t")
             add_field(fields, name, value)
         start = line_end + 2
     return fields, credentials
@@ -244,7 +246,7 @@ def parse_credentials(data: bytearray, start: int, end: int) -> "tuple[int, int]
 def content_length(fields: "dict[bytes, bytes]", minor: int, limits: Limits) -> int:
     """The length of the content behind the head, or CHUNKED (RFC 9112 §6.3), after refusing every ambiguous way of
     saying so."""
-    coding = fields.get(b"transfer-encoding")
+    coding = fields.get(CODING)
     length = fields.get(b"content-length")
     if coding is not None:
         if length is not None:

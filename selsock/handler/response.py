@@ -55,6 +55,7 @@ def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
     if isinstance(fault, Challenge):
         fields.append(("WWW-Authenticate", f'Basic realm="{fault.realm}", charset="UTF-8"'))
+    client.last_words()
     client.write(
         compose_head(fault.status, REASONS[fault.status], fields, close=True) + (b"" if client.head_only else content)
     )

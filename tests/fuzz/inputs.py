@@ -35,7 +35,7 @@ VALUES = (
     *(b"Basic ZG9nOmE=", b"\xfc\x80", b'"a, b"', b"a\tb", b"close, x", b"18446744073709551619"),
 )
 SEPARATORS = (b":", b": ", b": ", b": ", b":\t", b":  \t", b" :", b"\t:", b"")
-ENDS = (b"\r\n",) * 12 + (b" \r\n", b"\t \r\n", b"\n", b"\r", b"\r\r\n", b"\r\n ")
+ENDS = (b"\r\n",) * 12 + (b" \r\n", b"\t\r\n", b"\t \r\n", b"\x0b\r\n", b"\n", b"\r", b"\r\r\n", b"\r\n ")
 CONTENTS = (
     *(b"", b"a", b"hello", b"\r\n", b"0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: dog.example\r\n\r\n"),
     *(b"\n", b"\r", b"5\r\nhello\r\n", bytes(range(256)), b"\r\n\r\n", b"a" * 70),
@@ -119,7 +119,9 @@ class Inputs:
         lines = [b"Host: dog.example\r\n"]
         chunked = random() < 0.5
         if random() < 0.8:
-            lines.append(b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(content))
+            name, value = (b"Transfer-Encoding", b"chunked") if chunked else (b"Content-Length", b"%d" % len(content))
+            plain = random() < 0.7
+            lines.append(name + (b": " if plain else choice(SEPARATORS)) + value + (b"\r\n" if plain else choice(ENDS)))
         for _ in range(choice((0, 0, 0, 1, 1, 2))):
             lines.append(choice(NAMES) + choice(SEPARATORS) + choice(VALUES) + choice(ENDS))
         self.random.shuffle(lines)

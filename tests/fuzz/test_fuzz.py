@@ -215,4 +215,4 @@ def test_run_with_a_finding_fails_and_keeps_the_least_input(
     assert "seed 1, execution " in capsys.readouterr().out
     found = [path.read_bytes() for path in (tmp_path / "build" / "fuzz").iterdir()]
     assert 0 < len(found)
-    assert [] == [data for data in found if len(data) >= 200 or execute(data, PARSERS, 0).finding == ""]
+    assert [] == [data for data in found if len(data) >= 400 or execute(data, PARSERS, 0).finding == ""]

@@ -6,6 +6,7 @@ public name stands beside each, and ``tests/unit/test_cores.py`` holds that both
 """
 
 import _operator  # hmac.compare_digest
+import _signal  # type: ignore[import-not-found]  # signal; typeshed has no stub of its core
 import _socket  # socket
 import _struct  # struct
 import binascii  # base64.b64decode
@@ -16,7 +17,7 @@ import sys
 import time
 
 __all__ = ["Final", "binascii", "crypt_core", "digest", "import_module", "io", "operator", "posix", "select"]
-__all__ += ["selinux_core", "socket", "struct", "sys", "time"]
+__all__ += ["selinux_core", "signal", "socket", "struct", "sys", "time"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ else:
     Final = None  # of typing, for mypy alone: at run time no annotation of an attribute is evaluated
 
 operator = _operator
+signal = _signal
 socket = _socket
 struct = _struct
 

@@ -67,16 +67,20 @@ class Client:
 
     def write(self, data: "bytes | memoryview") -> None:
         """Send all of ``data``.  Raises PeerGone when the peer does not take it in time, or too slowly."""
-        self.answered = True
         view = memoryview(data)
         while view:
-            try:
-                began = self.expire(self.pace())
-                count = self.socket.send(view)
-            except OSError as error:
-                raise PeerGone(f"writing to the peer: {error}") from None
-            self.account(count, began)
-            view = view[count:]
+            view = view[self.send(view) :]
+
+    def send(self, view: "bytes | memoryview") -> int:
+        """Send as much of ``view`` as the peer takes at once; return the count.  Raises as ``write``."""
+        self.answered = True
+        try:
+            began = self.expire(self.pace())
+            count = self.socket.send(view)
+        except OSError as error:
+            raise PeerGone(f"writing to the peer: {error}") from None
+        self.account(count, began)
+        return count
 
     def pace(self) -> float:
         """Until when the peer may let us wait for its next bytes of content, or for taking ours."""

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -57,6 +58,13 @@ def test_struct_core_is_struct() -> None:
         cores.struct.unpack,
         cores.struct.iter_unpack,
     )
+
+
+def test_signal_core_is_signal() -> None:
+    """signal.signal only turns its numbers into enumerations."""
+    assert signal.signal.__wrapped__ is cores.signal.signal  # type: ignore[attr-defined]  # functools.wraps made it
+    for name in ("SIGPIPE", "SIGXFSZ", "SIG_DFL"):
+        assert getattr(signal, name) == getattr(cores.signal, name), name
 
 
 def test_compare_digest_is_hmac_compare_digest() -> None:

@@ -31,6 +31,10 @@ def load(vhost: "Vhost") -> "Serve":
         from selsock.handler.serve.listing import list_directory
 
         handlers["static"] = lambda confined, exchange: static.serve(confined, exchange, list_directory)
+    if "cgi" in kinds:
+        from selsock.handler.serve.cgi import Scripts
+
+        handlers["cgi"] = Scripts(handlers).serve
 
     def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
         if exchange.head.method == "TRACE":  # RFC 9110 §9.3.8: it would show what a proxy has added

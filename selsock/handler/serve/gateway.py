@@ -22,6 +22,7 @@ NOT_PASSED_ON = (
     *(b"proxy", b"proxy-authorization", b"proxy-connection", b"connection", b"keep-alive", b"te", b"trailer"),
     *(b"transfer-encoding", b"upgrade", b"expect", b"content-length", b"content-type"),
 )
+VARIABLE = b"abcdefghijklmnopqrstuvwxyz0123456789-"
 # Of a response: what frames the message, or concerns the connection (RFC 9110 §7.6.1, RFC 9112 §6).
 OURS = (
     *(b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"te", b"trailer"),
@@ -31,6 +32,7 @@ MOST_FIELDS = 200
 MOST_BYTES = 65536
 MOST_LINES = 100  # of stderr, for one request
 LINE_BYTES = 1000
+SIGKILL = 9  # signal(7)
 LAST_DESCRIPTOR = posix.sysconf("SC_OPEN_MAX")
 
 
@@ -65,7 +67,8 @@ def environment(confined: Confined, exchange: Exchange, script: "tuple[str, ...]
     if b"content-length" in head.fields:
         found["CONTENT_LENGTH"] = str(head.content).encode()
     for name, value in head.fields.items():
-        if name not in NOT_PASSED_ON:
+        # A name with other characters stands for no variable (RFC 3875 §4.1.18 knows of "-" alone).
+        if name not in NOT_PASSED_ON and not name.translate(None, VARIABLE):
             found["HTTP_" + name.decode().upper().replace("-", "_")] = value
     return found
 
@@ -118,6 +121,15 @@ def become_tenant(confined: Confined, keep: int, environ: "dict[str, bytes]") ->
     posix.environ.update({variable.encode(): value for variable, value in environ.items()})
     for name, value in posix.environ.items():
         posix.putenv(name, value)
+
+
+def end_session(pid: int) -> int:
+    """End the child ``pid`` and its session, if they have not ended by themselves, and reap it; its wait status."""
+    try:
+        posix.killpg(pid, SIGKILL)
+    except OSError:
+        posix.kill(pid, SIGKILL)  # it has no session yet
+    return posix.waitpid(pid, 0)[1]
 
 
 def process_environment(confined: Confined, exchange: Exchange) -> "dict[str, bytes]":

@@ -91,6 +91,10 @@ class Reply:
         ``length`` is that of the whole content, None if it is not known.  ``fields`` have been checked, and none of
         them frames the message.  Raises PeerGone.
         """
+        self.client.write(self.opening(status, fields, length, first))
+
+    def opening(self, status: int, fields: "Fields", length: int | None, first: bytes = b"") -> bytes:
+        """What ``begin`` sends, for who sends it himself, as the peer takes it; ``framed`` has what follows it."""
         self.begun = True
         self.status = status
         self.silent = self.client.head_only or status in WITHOUT_CONTENT
@@ -106,7 +110,7 @@ class Reply:
             self.close = True  # HTTP/1.0 knows no chunks: the end of the connection is the end of the content
         phrase = PHRASES.get(status, "")  # RFC 9112 §4: may be empty
         head = compose_head(status, phrase, [*fields, *framing], self.close)
-        self.client.write(head + self.framed(first))
+        return head + self.framed(first)
 
     def framed(self, data: bytes) -> bytes:
         """``data`` as it stands in the message; what is beyond the announced length is left out."""

@@ -13,7 +13,7 @@ from selsock.handler.label import Decision, label
 from selsock.handler.proxy import visitor
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.table import locate
-from selsock.model import Limits
+from selsock.model import Limits, Location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,15 +33,20 @@ def serve_requests(
     serve: "Serve",
 ) -> None:
     """Serve the request of ``head``, and those that follow it on the connection.  Raises PeerFault or OwnFault."""
+
+    def reach(path: "tuple[str, ...]") -> Location | None:
+        return within(path, confined, identity, client, decision)
+
     for left in range(limits.requests - 1, -1, -1):
         location = locate(confined.vhost, head.target.segments)
         close = head.close or left == 0
-        exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close, journal)
+        exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close, journal, reach)
+        body = exchange.body  # of the client's request, whatever a local redirect makes of it
         journal.open()
         outcome = serve(confined, exchange)
         access.done("serve")
         access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)
-        if exchange.reply.close or not exchange.body.drain():
+        if exchange.reply.close or not body.drain():
             return
         access.begin()
         try:
@@ -72,7 +77,18 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
     try:
         if visitor(client, head) != client.address:
             return False
-        again = label(identity, client.address, confined.vhost, locate(confined.vhost, head.target.segments))
     except PeerFault:
         return False
-    return again.context == decision.context
+    return within(head.target.segments, confined, identity, client, decision) is not None
+
+
+def within(
+    path: "tuple[str, ...]", confined: Confined, identity: Identity, client: Client, decision: Decision
+) -> Location | None:
+    """The location of ``path``, if its rules give the visitor the context that was entered; else None."""
+    location = locate(confined.vhost, path)
+    try:
+        again = label(identity, client.address, confined.vhost, location)
+    except PeerFault:
+        return None
+    return location if again.context == decision.context else None

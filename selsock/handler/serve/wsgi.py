@@ -14,6 +14,7 @@ from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.gateway import (
     Complaints,
     become_tenant,
+    end_session,
     environment,
     process_environment,
     response_fields,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from selsock.handler.serve.reply import Fields
 
 SAY_SO_SECONDS = 1.0  # are kept for telling the visitor that the application was too slow
-SIGKILL = 9  # signal(7)
 FORMAT, REGULAR = 0o170000, 0o100000
 SPAN = struct.Struct(">QQ")
 
@@ -51,7 +51,7 @@ class Applications:
         if outcome.cut or exchange.reply.failed:
             # Whatever it is in the middle of, it is not trusted with another request.
             del self.children[prefix]
-            kill(pid)
+            end_session(pid)
         return outcome
 
 
@@ -67,15 +67,6 @@ def start(confined: Confined, exchange: Exchange) -> "tuple[int, Channel]":
             posix._exit(1)
     theirs.close()
     return pid, Channel(ours)
-
-
-def kill(pid: int) -> None:
-    """End the child and its session, and reap it."""
-    try:
-        posix.killpg(pid, SIGKILL)
-    except OSError:
-        posix.kill(pid, SIGKILL)
-    posix.waitpid(pid, 0)
 
 
 class Conversation:

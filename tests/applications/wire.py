@@ -65,7 +65,7 @@ def parse_content(status: int, fields: dict[str, str], rest: bytes) -> tuple[byt
             raise ValueError(f"Content-Length {fields['content-length']!r}")
         length = int(fields["content-length"])
         return rest[:length], len(rest) >= length, rest[length:]
-    return rest, True, b""  # up to the end of the connection
+    raise ValueError("neither length nor chunks: nobody could tell the end of the content from a cut")
 
 
 def parse_chunks(rest: bytes) -> tuple[bytes, bool, bytes]:

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use CGI qw(-utf8);
+use Encode qw(decode);
 use Fcntl qw(:flock);
 
 my $cgi = CGI->new;
@@ -24,5 +25,5 @@ if ($cgi->request_method eq 'POST') {
 }
 print $cgi->header(-type => 'text/plain', -charset => 'utf-8');
 binmode STDOUT, ':encoding(UTF-8)';
-printf "welcome %s\n", $cgi->cookie('guest') // 'stranger';
+printf "welcome %s\n", decode('UTF-8', $cgi->cookie('guest') // 'stranger');
 if (open my $in, '<:encoding(UTF-8)', $book) { print while <$in> }

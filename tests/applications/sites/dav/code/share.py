@@ -15,5 +15,6 @@ application = WsgiDAVApp(
         "lock_storage": LockStorageShelve(f"{ROOT}/state/locks"),
         "property_manager": ShelvePropertyManager(f"{ROOT}/state/properties"),
         "verbose": 1,
+        "mount_path": "/dav",
     }
 )

@@ -36,8 +36,8 @@ WRONG: dict[str, tuple[str, list[tuple[str, str]], list[bytes]]] = {
     "too-long": ("200 OK", [("Content-Length", "2000")], [b"ok"]),
     "content-204": ("204 No Content", [], [misdeeds.FORGED]),
     "content-304": ("304 Not Modified", [], [misdeeds.FORGED]),
-    "text": ("200 OK", [], ["text"]),  # type: ignore[list-item]
-    "number": ("200 OK", [], [7]),  # type: ignore[list-item]
+    "text": ("200 OK", [], ["text"]),
+    "number": ("200 OK", [], [7]),
 }
 
 
@@ -55,6 +55,12 @@ def plain(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
     """The well-behaved one."""
     start_response("200 OK", [("Content-Type", OCTETS), ("Content-Length", "3")])
     return [b"ok\n"]
+
+
+def descriptors(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+    """What the application holds."""
+    start_response("200 OK", [("Content-Type", OCTETS)])
+    return [misdeeds.descriptors()]
 
 
 def after(deed: Callable[[], None]) -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
@@ -115,6 +121,7 @@ def leave(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
 
 DEEDS: dict[str, Callable[[dict[str, Any], Start], Iterable[bytes]]] = {
     "plain": plain,
+    "descriptors": descriptors,
     "everywhere": after(misdeeds.write_everywhere),
     "everywhere-late": late(misdeeds.write_everywhere),
     "replaces": after(misdeeds.replace_functions),

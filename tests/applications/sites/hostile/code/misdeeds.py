@@ -42,7 +42,7 @@ def replace_functions() -> None:
                 if callable(value):
                     setattr(module, attribute, forge)
     posix = sys.modules["posix"]
-    posix.write = lambda number, data: write(number, FORGED) and len(data)  # type: ignore[attr-defined]
+    posix.write = lambda number, data: write(number, FORGED) and len(data)
 
 
 def stay() -> None:
@@ -69,3 +69,19 @@ def kill_parent() -> None:
 def die() -> None:
     """End without a word."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def descriptors() -> bytes:
+    """Every descriptor beside 0, 1, 2 and the one that looks: what it leads to, and the family if it is a socket."""
+    found = []
+    for number in sorted(map(int, os.listdir("/proc/self/fd"))):
+        try:
+            kind = os.readlink(f"/proc/self/fd/{number}").partition(":")[0]
+        except OSError:
+            continue
+        if kind == "socket":
+            with socket.socket(fileno=os.dup(number)) as there:
+                kind = there.family.name
+        if number > 2:
+            found.append(kind)
+    return " ".join(found).encode()

@@ -4,3 +4,4 @@ $conf['savedir'] = '/srv/www/wiki/data';
 $conf['useacl'] = 1;
 $conf['superuser'] = '@admin';
 $conf['updatecheck'] = 0;
+$conf['send404'] = 1;

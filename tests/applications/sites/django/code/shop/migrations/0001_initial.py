@@ -8,8 +8,8 @@ class Migration(migrations.Migration):
     """The first."""
 
     initial = True
-    dependencies: list[tuple[str, str]] = []
-    operations = [
+    dependencies = ()
+    operations = (
         migrations.CreateModel(
             name="Thing",
             fields=[
@@ -18,5 +18,5 @@ class Migration(migrations.Migration):
                 ("price", models.IntegerField()),
                 ("manual", models.FileField(blank=True, upload_to="manuals")),
             ],
-        )
-    ]
+        ),
+    )

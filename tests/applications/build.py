@@ -22,6 +22,7 @@ WRITTEN = (
     *("flask/data", "django/data", "django/media", "bottle/data", "dav/files", "dav/state", "wiki/data"),
     *("git/repositories", "cgi/data"),
 )
+PLAY = "/srv/www/git/repositories/play.git"
 USER = ("alice", PASSWORDS["alice"])
 FILES: Files = {
     "/etc/selsock/applications.htpasswd": (ALICE, 0o644),
@@ -35,24 +36,18 @@ def site_yaml() -> str:
 
 
 def install(root: Path, report: Report = to_stderr) -> None:
-    """Write /srv/www into ``root``, an overlay of the tree ``TREE``."""
-    shutil.copytree(HERE / "sites", root / "srv/www", symlinks=True, dirs_exist_ok=True)
-    for name in WRITTEN:
-        (root / "srv/www" / name).mkdir(parents=True, exist_ok=True)
-    for requirements in (HERE / "requirements").iterdir():
-        name = requirements.stem
-        shutil.copytree(environment(name, report), root / f"srv/www/{name}/venv", symlinks=True)
-    run_in(root, ["bash", "-euc", "python3 -m compileall -q /srv/www/*/code"])
-    run_in(root, ["bash", "-euc", SHOP, "shop", *USER])
-    run_in(root, ["bash", "-euc", WIKI])
-    run_in(root, ["git", "init", "--quiet", "--bare", "--initial-branch=main", "/srv/www/git/repositories/play.git"])
+    """Copy the sites into ``root``, an overlay of the tree ``TREE``."""
+    shutil.copytree(sites(report), root / "srv/www", symlinks=True, dirs_exist_ok=True)
 
 
 def give(root: Path) -> None:
     """Give what is written to the user that serves, who must exist."""
-    run_in(root, ["chown", "-R", "selsock:selsock", *(f"/srv/www/{name}" for name in WRITTEN)])
+    run_in(root, ["sh", "-c", GIVE])
 
 
+GIVE = f"cd /srv/www && chown -R selsock:selsock {' '.join(WRITTEN)}"
+# Whatever made the tree's byte code, it would be made anew for every connection if it were not there.
+COMPILE = "python3 -m compileall -q /srv/www/*/code /srv/www/*/venv"
 SHOP = """cd /srv/www/django
 manage="venv/bin/python code/manage.py"
 $manage migrate --verbosity 0
@@ -74,34 +69,49 @@ mkdir data/sessions
 """
 
 
-def environment(name: str, report: Report = to_stderr) -> Path:
-    """The finished virtual environment of a site, for its place in /srv/www, kept in the cache by what is in it."""
+def sites(report: Report = to_stderr) -> Path:
+    """The finished /srv/www, kept in the cache by what it is made of."""
     base = tree(TREE, report)
-    requirements = HERE / "requirements" / f"{name}.txt"
-    key = hashlib.sha256(repr((base.name, requirements.read_text(), Path(__file__).read_text())).encode())
-    path = cache() / "environments" / f"{name}-{key.hexdigest()[:12]}"
-    path.parent.mkdir(exist_ok=True)
-    with locked(path.parent / "lock"):
-        if not path.exists():
-            report(f"installing {', '.join(requirements.read_text().split())}")
-            build_environment(base, name, requirements, path)
-    return path
+    key = hashlib.sha256(base.name.encode())
+    for path in sorted((Path(__file__), *(HERE / "sites").rglob("*"), *(HERE / "requirements").iterdir())):
+        if path.is_file() and path.suffix != ".pyc":
+            key.update(repr((str(path.relative_to(HERE)), path.read_bytes(), path.stat().st_mode)).encode())
+    found = cache() / "applications" / key.hexdigest()[:12]
+    found.parent.mkdir(exist_ok=True)
+    with locked(found.parent / "lock"):
+        if not found.exists():
+            report("building the sites of the applications")
+            for old in found.parent.glob("?" * 12):
+                shutil.rmtree(old)
+            build(base, found)
+    return found
 
 
-def build_environment(base: Path, name: str, requirements: Path, path: Path) -> None:
-    """Build beside ``path`` and rename.  pip runs on the host: the tree has no network."""
-    place = f"srv/www/{name}/venv"
-    building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=path.parent))
+def build(base: Path, finished: Path) -> None:
+    """Build beside ``finished`` and rename.  pip runs on the host: the tree has no network."""
+    building = Path(tempfile.mkdtemp(prefix=".", dir=finished.parent))
     try:
         with overlay(base) as root:
-            run_in(root, ["python3", "-m", "venv", "--without-pip", f"/{place}"])
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-            command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
-            command += ["--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64"]
-            command += [f"--target={root / place}/lib/python{PYTHON}/site-packages", "--requirement", str(requirements)]
-            run(command, timeout=600)
-            run_in(root, ["python3", "-m", "compileall", "-q", f"/{place}"])
-            shutil.copytree(root / place, building / "venv", symlinks=True)
-        (building / "venv").rename(path)
+            shutil.copytree(HERE / "sites", root / "srv/www", ignore=shutil.ignore_patterns("__pycache__"))
+            for name in WRITTEN:
+                (root / "srv/www" / name).mkdir(parents=True, exist_ok=True)
+            for requirements in (HERE / "requirements").iterdir():
+                environment(root, requirements)
+            for script in (COMPILE, SHOP, WIKI):
+                run_in(root, ["bash", "-euc", script, "build", *USER])
+            run_in(root, ["git", "init", "--quiet", "--bare", "--initial-branch=main", PLAY])
+            shutil.copytree(root / "srv/www", building / "www", symlinks=True)
+        (building / "www").rename(finished)
     finally:
         shutil.rmtree(building)
+
+
+def environment(root: Path, requirements: Path) -> None:
+    """A virtual environment of the tree's Python, with what ``requirements`` pins."""
+    place = f"srv/www/{requirements.stem}/venv"
+    run_in(root, ["python3", "-m", "venv", "--without-pip", f"/{place}"])
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]
+    command += ["--platform=manylinux2014_x86_64", "--platform=manylinux_2_28_x86_64"]
+    command += [f"--target={root / place}/lib/python{PYTHON}/site-packages", "--requirement", str(requirements)]
+    run(command, timeout=600)

@@ -85,6 +85,10 @@ class Recipe:
     files: Files = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)  # more policy: module name to CIL text
     dontaudit: bool = False  # True keeps the policy's dontaudit rules, which hide denials
+    base: str = "trixie"  # the tree
+    # Directories of the host that are copied first: place in the machine, and one whose name tells what is in it.
+    directories: Mapping[str, Path] = field(default_factory=dict)
+    script: str = ""  # run in the tree by sh at the end, before everything is labelled
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class Image:
 
 def build(recipe: Recipe, report: Report = to_stderr) -> Image:
     """The image of a recipe, made if it is not in the cache."""
-    base = tree("trixie", report)
+    base = tree(recipe.base, report)
     images = cache() / "images"
     images.mkdir(exist_ok=True)
     shipped = packages(report) if recipe.vhost_yaml is not None else None
@@ -140,6 +144,8 @@ def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path,
     (root / "root/.ssh").chmod(0o700)
     mask(root, _UNWANTED)
     run_in(root, ["systemctl", "enable", *_UNITS])
+    for name, source in recipe.directories.items():
+        shutil.copytree(source, root / name.lstrip("/"), symlinks=True, dirs_exist_ok=True)
     modules: list[str] = []
     if recipe.vhost_yaml is None or shipped is None:
         write_files(root, recipe.files)
@@ -152,6 +158,7 @@ def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path,
     for name, text in recipe.modules.items():
         write_files(root, {f"/var/tmp/{name}.cil": (text.encode(), 0o600)})
         modules += ["-X", "400", "-i", f"/var/tmp/{name}.cil"]
+    run_in(root, ["sh", "-euc", recipe.script])
     report("loading the policy and labelling the files")
     _load_and_label(root, modules, recipe.dontaudit)
 

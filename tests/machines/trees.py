@@ -42,6 +42,7 @@ PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "trixie-applications": f"{_BOTH} {_SELINUX} {_APPLICATIONS}".split(),
 }
 SUITES = ("bookworm", "trixie")
+_BOOTED = ("trixie", "trixie-applications")  # in the VM
 # Nobody reads these in a test machine; without them its image is made in half the time.
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
 # The initrd loads these alone, and is not compressed: unpacking is slow where the processor is emulated.
@@ -88,7 +89,7 @@ def _build(name: str, path: Path) -> None:
         if name.startswith("trixie"):
             command += [f"--essential-hook={_writes(name, text)}" for name, text in _INITRD.items()]
         run([*command, suite, building / "root", *_mirror()], timeout=1800)
-        if name == "trixie":
+        if name in _BOOTED:
             # Labelled here, so that relabelling an overlay later copies up only what differs.
             run_in(building / "root", ["setfiles", "-F", "-T0", FILE_CONTEXTS, "/"], mounts=False)
         (building / "root").rename(path)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real applications and hostile ones, on the systemd of Debian 13, without SELinux; as ``tests/vm`` has them with it."""
 
+import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -42,14 +44,27 @@ class ServedNatively:
         return [entry["MESSAGE"] for entry in entries]
 
 
-@pytest.fixture(scope="module")
-def served(pytestconfig: pytest.Config) -> Iterator[ServedNatively]:
-    """One machine with all sites."""
+@contextmanager
+def serving(pytestconfig: pytest.Config, yaml: str) -> Iterator[ServedNatively]:
+    """A machine with all sites."""
     report = reporter(pytestconfig)
     with overlay(tree(TREE, report)) as root:
         install_selsock(root)
         install(root, report)
-        stage(root, "selinux: optional\n" + site_yaml(), FILES)
+        stage(root, "selinux: optional\n" + yaml, FILES)
         give(root)
         with NativeMachine(root, "native-applications") as machine:
             yield ServedNatively(machine)
+
+
+@pytest.fixture(scope="module")
+def served(pytestconfig: pytest.Config) -> Iterator[ServedNatively]:
+    """One machine for the imported tests."""
+    with serving(pytestconfig, site_yaml()) as machine:
+        yield machine
+
+
+def test_a_flood_that_nobody_reads_ends(pytestconfig: pytest.Config) -> None:
+    """The client stays and reads nothing; what the kernel has taken for it counts as read, so connection_seconds ends it."""
+    with serving(pytestconfig, re.sub("(connection_seconds): .*", r"\1: 5", site_yaml())) as machine:
+        flood_without_reading(machine)

@@ -58,7 +58,8 @@ def stay() -> None:
 
 
 def kill_parent() -> None:
-    """Kill whoever started this, and give it time to happen."""
+    """Kill whoever started this, with time for what it has to say before, and for it to happen."""
+    time.sleep(0.2)
     try:
         os.kill(os.getppid(), signal.SIGKILL)
     except OSError:

@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 TREE = "trixie-applications"
 PYTHON = "3.13"  # the tree's
 HOSTS = ("flask", "django", "bottle", "dav", "wiki", "git", "cgi", "hostile")
-# What the applications write, below /srv/www; the rest is root's.
+# What the applications write, below /srv/vhosts; the rest is root's.
 WRITTEN = (
     *(f"{name}/tmp" for name in HOSTS),
     *("flask/data", "django/data", "django/media", "bottle/data", "dav/files", "dav/state", "wiki/data"),
     *("git/repositories", "cgi/data"),
 )
-PLAY = "/srv/www/git/repositories/play.git"
+PLAY = "/srv/vhosts/git/repositories/play.git"
 USER = ("alice", PASSWORDS["alice"])
 FILES: Files = {
     "/etc/selsock/applications.htpasswd": (ALICE, 0o644),
@@ -37,7 +37,7 @@ def site_yaml() -> str:
 
 def install(root: Path, report: Report = to_stderr) -> None:
     """Copy the sites into ``root``, an overlay of the tree ``TREE``."""
-    shutil.copytree(sites(report), root / "srv/www", symlinks=True, dirs_exist_ok=True)
+    shutil.copytree(sites(report), root / "srv/vhosts", symlinks=True, dirs_exist_ok=True)
 
 
 def give(root: Path) -> None:
@@ -45,20 +45,20 @@ def give(root: Path) -> None:
     run_in(root, ["sh", "-c", GIVE])
 
 
-GIVE = f"cd /srv/www && chown -R selsock:selsock {' '.join(WRITTEN)}"
+GIVE = f"cd /srv/vhosts && chown -R selsock:selsock {' '.join(WRITTEN)}"
 # Whatever made the tree's byte code, it would be made anew for every connection if it were not there.
-COMPILE = "python3 -m compileall -q /srv/www/*/code /srv/www/*/venv"
-SHOP = """cd /srv/www/django
+COMPILE = "python3 -m compileall -q /srv/vhosts/*/code /srv/vhosts/*/venv"
+SHOP = """cd /srv/vhosts/django
 manage="venv/bin/python code/manage.py"
 $manage migrate --verbosity 0
 DJANGO_SUPERUSER_PASSWORD=$2 $manage createsuperuser --verbosity 0 --noinput --username "$1" --email "$1@django.example"
 $manage collectstatic --verbosity 0 --noinput
 """
 # The package keeps the code in one place for all wikis and its data in another; a tenant has both of his own.
-WIKI = """cd /srv/www/wiki
+WIKI = """cd /srv/vhosts/wiki
 cp -rL /usr/share/dokuwiki htdocs
 rm -f htdocs/.htaccess htdocs/.htaccess.dist*
-sed -i s,/etc/dokuwiki/,/srv/www/wiki/conf/, htdocs/inc/preload.php
+sed -i s,/etc/dokuwiki/,/srv/vhosts/wiki/conf/, htdocs/inc/preload.php
 mv conf own
 cp -r /etc/dokuwiki conf
 rm conf/acl.auth.php conf/users.auth.php
@@ -70,7 +70,7 @@ mkdir data/sessions
 
 
 def sites(report: Report = to_stderr) -> Path:
-    """The finished /srv/www, kept in the cache by what it is made of."""
+    """The finished /srv/vhosts, kept in the cache by what it is made of."""
     base = tree(TREE, report)
     key = hashlib.sha256(base.name.encode())
     for path in sorted((Path(__file__), *(HERE / "sites").rglob("*"), *(HERE / "requirements").iterdir())):
@@ -92,23 +92,23 @@ def build(base: Path, finished: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=".", dir=finished.parent))
     try:
         with overlay(base) as root:
-            shutil.copytree(HERE / "sites", root / "srv/www", ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(HERE / "sites", root / "srv/vhosts", ignore=shutil.ignore_patterns("__pycache__"))
             for name in WRITTEN:
-                (root / "srv/www" / name).mkdir(parents=True, exist_ok=True)
+                (root / "srv/vhosts" / name).mkdir(parents=True, exist_ok=True)
             for requirements in (HERE / "requirements").iterdir():
                 environment(root, requirements)
             for script in (COMPILE, SHOP, WIKI):
                 run_in(root, ["bash", "-euc", script, "build", *USER])
             run_in(root, ["git", "init", "--quiet", "--bare", "--initial-branch=main", PLAY])
-            shutil.copytree(root / "srv/www", building / "www", symlinks=True)
-        (building / "www").rename(finished)
+            shutil.copytree(root / "srv/vhosts", building / "vhosts", symlinks=True)
+        (building / "vhosts").rename(finished)
     finally:
         shutil.rmtree(building)
 
 
 def environment(root: Path, requirements: Path) -> None:
     """A virtual environment of the tree's Python, with what ``requirements`` pins."""
-    place = f"srv/www/{requirements.stem}/venv"
+    place = f"srv/vhosts/{requirements.stem}/venv"
     run_in(root, ["python3", "-m", "venv", "--without-pip", f"/{place}"])
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}"]

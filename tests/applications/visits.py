@@ -192,7 +192,7 @@ def test_django_static_is_ours(served: Served) -> None:
         for sheet in sheets:
             answer = browser.get(sheet)
             assert (answer.status, answer.fields["Content-Type"].partition(";")[0]) == (200, "text/css")
-            assert answer.content == served.run(["cat", f"/srv/www/django{sheet}"]).stdout.encode()
+            assert answer.content == served.run(["cat", f"/srv/vhosts/django{sheet}"]).stdout.encode()
         assert browser.get("/static/../data/shop.sqlite3").status in (400, 404)
 
 
@@ -354,7 +354,7 @@ def test_git_clones_and_pushes(served: Served) -> None:
         grep -qi 'transfer-encoding: chunked' ../trace
         git clone --quiet "$1" ../copy; cmp two ../copy/two; git -C ../copy log --format=%s""",
     ).splitlines()[-3:] == ["two", "one", "status 0"]
-    log = served.run(["git", "-c", "safe.directory=*", "-C", "/srv/www/git/repositories/play.git", "fsck", "--full"])
+    log = served.run(["git", "-c", "safe.directory=*", "-C", "/srv/vhosts/git/repositories/play.git", "fsck", "--full"])
     assert log.returncode == 0
     served.run(["rm", "-rf", "/tmp/git"])
 

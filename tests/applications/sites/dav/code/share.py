@@ -5,7 +5,7 @@ from wsgidav.lock_man.lock_storage import LockStorageShelve
 from wsgidav.prop_man.property_manager import ShelvePropertyManager
 from wsgidav.wsgidav_app import WsgiDAVApp
 
-ROOT = "/srv/www/dav"
+ROOT = "/srv/vhosts/dav"
 application = WsgiDAVApp(
     {
         "provider_mapping": {"/": f"{ROOT}/files"},

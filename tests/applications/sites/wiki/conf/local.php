@@ -1,6 +1,6 @@
 <?php
 $conf['title'] = 'Wiki';
-$conf['savedir'] = '/srv/www/wiki/data';
+$conf['savedir'] = '/srv/vhosts/wiki/data';
 $conf['useacl'] = 1;
 $conf['superuser'] = '@admin';
 $conf['updatecheck'] = 0;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings as Django's own checklist for deployment wants them, as far as plain HTTP goes."""
 
-ROOT = "/srv/www/django"
+ROOT = "/srv/vhosts/django"
 SECRET_KEY = "known to this test alone"
 ALLOWED_HOSTS = ["django.example"]
 INSTALLED_APPS = [

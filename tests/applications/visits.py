@@ -23,7 +23,9 @@ BIG_DIGEST = hashlib.sha256(BIG).hexdigest()
 
 
 class Served(Protocol):
-    """A machine that serves the sites."""
+    """A machine that serves the sites; ``address`` is where its visitors come from."""
+
+    address: str
 
     def connect(self) -> socket.socket:
         """A connection to its port 80."""
@@ -79,7 +81,7 @@ def test_flask_is_imported_once_for_a_connection(served: Served) -> None:
         assert browser.connections == 1
     assert len({visit.text for visit in visits}) == 1
     assert [found(f'"{name}": ?([^,}}\n]+)', visits[0]) for name in ("address", "url", "user", "wrapper")] == [
-        *('"127.0.0.1"', '"http://flask.example/visit?a=\\u00fc&b"'),
+        *(f'"{served.address}"', '"http://flask.example/visit?a=\\u00fc&b"'),
         *("null", "true"),
     ]
 

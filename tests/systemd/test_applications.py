@@ -23,6 +23,8 @@ from tests.machines.trees import overlay, tree
 class ServedNatively:
     """A NativeMachine as ``visits.Served``."""
 
+    address = "127.0.0.1"
+
     def __init__(self, machine: NativeMachine) -> None:
         self.machine = machine
 

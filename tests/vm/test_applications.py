@@ -13,15 +13,23 @@ import pytest
 pytest.register_assert_rewrite("tests.applications.resistance", "tests.applications.visits")
 
 from tests.applications.build import FILES, GIVE, TREE, site_yaml, sites
-from tests.applications.resistance import *
+from tests.applications.resistance import (
+    commit,
+    test_an_application_has_no_way_to_the_client,
+    test_nothing_outlives_the_connection,
+)
 from tests.applications.visits import *
 from tests.machines import image
 from tests.machines.vm import VirtualMachine
 from tests.vm.conftest import BootVm
 
+__all__ = ["test_an_application_has_no_way_to_the_client", "test_nothing_outlives_the_connection"]
+
 
 class ServedInVm:
     """A VirtualMachine as ``visits.Served``."""
+
+    address = "10.0.2.2"  # QEMU's
 
     def __init__(self, machine: VirtualMachine) -> None:
         self.machine = machine
@@ -56,3 +64,21 @@ def vm(boot_vm: BootVm) -> Iterator[VirtualMachine]:
 def served(vm: VirtualMachine) -> ServedInVm:
     """The machine, for the tests."""
     return ServedInVm(vm)
+
+
+# What an application says of its response is the parent's to judge, in whatever domain; these are the kernel's.
+@pytest.mark.provokes("descriptors that are not its own")
+@pytest.mark.parametrize("flavour", ["wsgi", "cgi"])
+@pytest.mark.parametrize("name", ["everywhere", "everywhere-late", "kills-parent", "raises", "dies-late"])
+def test_no_misdeed_bends_a_response_in_a_domain(served: ServedInVm, flavour: str, name: str) -> None:
+    """As natively."""
+    commit(served, flavour, name)
+
+
+def test_applications_run_in_domains_of_their_own(served: ServedInVm) -> None:
+    """The shell and git say where they are: in the domain of their vhost, at its level, and no setexec is left over."""
+    with Browser(served.connect, "cgi.example") as browser:
+        context = found("context=(.*?)\n", browser.get("/cgi-bin/report.sh/context"))
+    assert context.split(":")[:3] == ["system_u", "system_r", "selsock_scripts_t"]
+    label = served.run(["stat", "-c", "%C", "/srv/vhosts/cgi/data"]).stdout.strip()
+    assert context.split(":", 3)[3] == label.split(":", 3)[3]

@@ -8,6 +8,7 @@ case $PATH_INFO in
 /warns) echo 'the shell warns' >&2 ;;
 esac
 printf 'Content-Type: text/plain\n\n'
+[ "$PATH_INFO" != /context ] || echo "context=$(tr -d '\000' </proc/self/attr/current)"
 env | sort
 echo "arguments=$#"
 echo "content=$(wc -c)"

@@ -44,7 +44,7 @@ class Exchange:
         user: UserName | None,
         close: bool,
         journal: Journal,
-        reach: "Reach",
+        reach: "Reach" = lambda path: None,
     ) -> None:
         self.head = head
         self.body = Body(client, buffer, head, limits)

@@ -23,16 +23,47 @@ def page(text: str) -> tuple[bytes, int]:
     return f"<!doctype html><title>{text}</title><p>{text}</p>\n".encode(), 0o644
 
 
+# QEMU's network shows the host as 10.0.2.2.  The socket's mode lets everybody try.
+LISTEN = """listen:
+  - 80
+  - {address: 443, proxy: protocol, from: 10.0.2.2}
+  - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol}
+"""
+# Domains of processes that connect there: the one that the listener names, one that the policy lets connect although it
+# is another, and one that it does not.  Each begins in an administrator's session and enters its domain by setcon.
+PROXY_POLICY = (
+    "".join(
+        f"""
+(type {name})
+(roletype unconfined_r {name})
+(typeattributeset domain ({name}))
+(allow unconfined_t {name} (process (dyntransition)))
+(allow {name} self (unix_stream_socket (connect create getattr read setopt getopt shutdown write)))
+(allow {name} unconfined_t (fd (use)))
+(allow {name} sshd_t (fd (use)))
+(allow {name} sshd_t (fifo_file (getattr write)))
+(allow {name} sshd_t (unix_stream_socket (getattr read write)))
+(allow {name} var_run_t (dir (search)))
+"""
+        for name in ("tests_proxy_t", "tests_other_t", "tests_stranger_t")
+    )
+    + """
+(allow tests_other_t selsock_runtime_t (dir (search)))
+(allow tests_other_t selsock_runtime_t (sock_file (write)))
+(allow tests_other_t selsock_t (unix_stream_socket (connectto)))
+"""
+)
+
+
 def demo_yaml() -> str:
     """The configuration of the demo."""
     return (HERE / "demo.yaml").read_text()
 
 
 def whole_yaml() -> str:
-    """The configuration of the VM tests: the demo's with more vhosts."""
-    return (
-        demo_yaml().replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n") + (HERE / "more.yaml").read_text()
-    )
+    """The configuration of the VM tests: the demo's with more vhosts, and with listeners for proxies."""
+    demo = demo_yaml().replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n").replace("listen: [80]\n", LISTEN)
+    return demo + (HERE / "more.yaml").read_text()
 
 
 def files() -> Files:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listeners for proxies, where SELinux enforces: over TCP from the host, and over the UNIX socket by type and user."""
+
+import shlex
+import socket
+
+import pytest
+
+from tests.machines.vm import VirtualMachine
+
+GET = "GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n"
+HEADER = "PROXY TCP4 198.51.100.7 192.0.2.1 51234 443\r\n"
+SOCKET = "/run/selsock/http.sock"
+# Enters a domain, connects, sends the rest of its arguments one after the other, and shows what is answered.
+VISIT = """
+import os, socket, sys
+user, domain, *requests = sys.argv[1:]
+"x".encode("ascii").decode("utf-8", "replace")
+if int(user):
+    os.setgid(int(user))
+    os.setuid(int(user))
+with open("/proc/self/attr/current", "r+") as file:
+    parts = file.read().rstrip("\\0").split(":")
+    file.seek(0)
+    file.write(":".join([*parts[:2], domain, *parts[3:]]))
+connection = socket.socket(socket.AF_UNIX)
+try:
+    connection.connect("/run/selsock/http.sock")
+    for request in requests:
+        connection.sendall(request.encode())
+        print(connection.recv(65536).decode())
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def visit(vm: VirtualMachine, domain: str, *requests: str, user: int = 0) -> str:
+    """What a process in ``domain`` gets over the UNIX socket."""
+    return vm.ssh(shlex.join(["python3", "-c", VISIT, str(user), domain, *requests])).stdout
+
+
+def test_the_socket_is_labelled(vm: VirtualMachine) -> None:
+    """systemd made it and its directory; what listens there is selsock_t's, as its TCP sockets are."""
+    labels = vm.ssh(f"stat -c '%C %a' /run/selsock {SOCKET}").stdout.splitlines()
+    assert labels == ["system_u:object_r:selsock_runtime_t:s0 755", "system_u:object_r:selsock_runtime_t:s0 666"]
+
+
+def test_a_proxy_over_tcp(vm: VirtualMachine) -> None:
+    """From another machine, QEMU's; the kernel lets selsock_t find out that it is another one."""
+    mark = vm.mark()
+    with socket.create_connection(("127.0.0.1", vm.http_port(443)), 60) as connection:
+        connection.sendall((HEADER + GET).encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+    (decision,) = vm.journal("SELSOCK_EVENT=decision", since=mark)
+    assert decision["SELSOCK_ADDRESS"] == "198.51.100.7"
+    with socket.create_connection(("127.0.0.1", vm.http_port(443)), 60) as connection:
+        connection.sendall(GET.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_type_that_is_named_is_served(vm: VirtualMachine) -> None:
+    """Two requests over the UNIX socket; it serves on after setcon, in the tenant's domain at its level."""
+    mark = vm.mark()
+    answer = visit(vm, "tests_proxy_t", HEADER + GET, GET)
+    assert answer.count("HTTP/1.1 200 OK") == 2
+    (decision,) = vm.journal("SELSOCK_EVENT=decision", since=mark)
+    assert (decision["SELSOCK_ADDRESS"], decision["_SELINUX_CONTEXT"].split(":")[2]) == ("198.51.100.7", "selsock_t")
+    outcomes = vm.journal("SELSOCK_EVENT=outcome", since=mark)
+    assert {entry["_SELINUX_CONTEXT"].split(":")[2] for entry in outcomes} == {"selsock_public_t"}
+    assert {entry["_PID"] for entry in outcomes} == {decision["_PID"]}
+
+
+@pytest.mark.parametrize("domain", ["tests_other_t", "unconfined_t"])
+def test_another_type_is_refused_though_it_may_connect(vm: VirtualMachine, domain: str) -> None:
+    """By SO_PEERSEC: the policy alone would let it."""
+    mark = vm.mark()
+    answer = visit(vm, domain, HEADER + GET)
+    assert answer.startswith("HTTP/1.1 403 Forbidden")
+    (refusal,) = vm.journal("SELSOCK_EVENT=refusal", since=mark)
+    assert f":{domain}:" in refusal["SELSOCK_REASON"]
+    assert refusal["SELSOCK_REASON"].endswith(", not of tests_proxy_t")
+
+
+def test_another_user_of_the_type_is_refused(vm: VirtualMachine) -> None:
+    """By SO_PEERCRED; the mode of the socket lets everybody connect."""
+    mark = vm.mark()
+    assert visit(vm, "tests_proxy_t", HEADER + GET, user=1).startswith("HTTP/1.1 403 Forbidden")
+    (refusal,) = vm.journal("SELSOCK_EVENT=refusal", since=mark)
+    assert refusal["SELSOCK_REASON"] == "the peer is user 1, not 0"
+
+
+@pytest.mark.provokes("the kernel's refusal is what this test looks for")
+def test_a_type_that_nobody_named_may_not_even_connect(vm: VirtualMachine) -> None:
+    """selsock-generate allowed the one; a stranger fails at the directory."""
+    mark = vm.mark()
+    assert visit(vm, "tests_stranger_t", HEADER + GET) == "Permission denied\n"
+    (record,) = vm.avcs(mark, "tests_stranger_t")
+    assert (record["tclass"], record["permissions"]) == ("dir", "search")
+    assert record["tcontext"] == "system_u:object_r:selsock_runtime_t:s0"
+    assert vm.journal("SYSLOG_IDENTIFIER=selsock", since=mark) == []

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents say is true: examples are configurations, lists are complete, named tests exist."""
 
+import grp
+import pwd
 import re
 from pathlib import Path
 
@@ -49,15 +51,24 @@ def composed(example: str) -> str:
     return yaml.safe_dump(whole, allow_unicode=True, sort_keys=False)
 
 
+@pytest.fixture
+def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that has the users and groups of the examples."""
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "x", 99, 99, "", "/", "/bin/false")))
+    monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 99, [])))
+
+
 PAGE_EXAMPLES = examples(MAN / "selsock.vhost.5.scd", "")
 
 
+@pytest.mark.usefixtures("accounts")
 @pytest.mark.parametrize("example", PAGE_EXAMPLES)
 def test_examples_of_the_manual_are_good_configurations(example: str) -> None:
     """Each as it stands when it is whole, and in its place in the first one when it is a part."""
     assert names(example if "vhosts:" in example else composed(example)) == ["www.example.org"]
 
 
+@pytest.mark.usefixtures("accounts")
 @pytest.mark.parametrize("example", PAGE_EXAMPLES)
 def test_examples_of_the_manual_are_read_by_line(example: str) -> None:
     """So that a composed one is refused for what it says: a mistake in it is found."""

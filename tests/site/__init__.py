@@ -97,7 +97,7 @@ PROBE_POLICY = '(filecon "/usr/libexec/selsock/serve-probe" file (system_u objec
 PROBE_START = """set -e
 cd /etc/systemd/system
 sed s,/serve,/serve-probe, selsock@.service >selsock-probe@.service
-sed s,^ListenStream=.*,ListenStream=8080, selsock.socket >selsock-probe.socket
+sed -e /^ListenStream=/d -e '/^.Socket]/a ListenStream=8080' selsock.socket >selsock-probe.socket
 restorecon -F selsock-probe@.service selsock-probe.socket
 systemctl daemon-reload
 systemctl start selsock-probe.socket

@@ -24,7 +24,9 @@ PORTS = (80, 443, 8080, 8443)
 @pytest.fixture(scope="session")
 def site() -> image.Recipe:
     """What is in the machine `vm`: selsock with the site of the tests on port 80, and the probe on port 8080."""
-    return image.Recipe(whole_yaml(), {**files(), **probe_files()}, {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY})
+    return image.Recipe(
+        whole_yaml(), {**files(), **probe_files()}, {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY}
+    )
 
 
 @pytest.fixture(scope="session")

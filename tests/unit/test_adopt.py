@@ -19,6 +19,7 @@ from selsock import cores
 from selsock.errors import PeerGone
 from selsock.handler import adopt as module
 from selsock.handler.adopt import plain_address
+from selsock.model import Limits
 from tests.unit.fakes import PATIENCE, connect
 
 ADOPT = """
@@ -259,3 +260,63 @@ def test_linger_is_bounded_in_time_and_never_fails(
     client.linger()
     assert -1 == client.socket.fileno()
     peer.close()
+
+
+# ---- the least rate
+
+
+class Clock:
+    """Time as a test wants it."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """As time.monotonic."""
+        return self.now
+
+
+class SlowSocket:
+    """A socket whose peer takes ``count`` bytes each time, after ``seconds`` of ``clock``."""
+
+    def __init__(self, clock: Clock, seconds: float, count: int) -> None:
+        self.clock, self.seconds, self.count = clock, seconds, count
+        self.left = 0.0
+
+    def settimeout(self, left: float) -> None:
+        """As socket.settimeout."""
+        self.left = left
+
+    def send(self, data: memoryview) -> int:
+        """As socket.send."""
+        self.clock.now += min(self.seconds, self.left)
+        if self.seconds > self.left:
+            raise TimeoutError("timed out")
+        return min(self.count, len(data))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "ending"),
+    [
+        (1.0, 101, "sent"),
+        (1.0, 100, "sent"),
+        (1.0, 99, "writing to the peer: timed out"),
+        (1.0, 1, "writing to the peer: timed out"),
+        (9.0, 900, "sent"),
+        (10.0, 1000, "sent"),
+        (11.0, 100_000, "writing to the peer: timed out"),
+    ],
+)
+def test_peer_takes_its_answer_at_the_least_rate(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, count: int, ending: str
+) -> None:
+    """bytes_per_second, 100 here; ten seconds of grace, once."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    client = module.Client(SlowSocket(clock, seconds, count), "192.0.2.1")  # type: ignore[arg-type]  # a fake
+    client.bound(Limits({"bytes_per_second": 100, "connection_seconds": 9000}))
+    try:
+        client.write(bytes(100_000))
+        found = "sent"
+    except PeerGone as gone:
+        found = gone.reason
+    assert ending == found

@@ -257,6 +257,67 @@ def test_partial_head_is_408(data: bytes) -> None:
     assert (408, "the head was not complete in time (RFC 9110 §15.5.9)") == (late.status, late.reason)
 
 
+class Clock:
+    """Time as a test wants it."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        """As time.monotonic."""
+        return self.now
+
+
+class Slow(Client):
+    """A Client whose reads take the next of ``pauses`` seconds of ``clock``, if they have the time, and yield a byte."""
+
+    __slots__ = ("clock", "pauses")
+
+    def __init__(self, client: Client, clock: Clock, pauses: Iterator[float]) -> None:
+        super().__init__(client.socket, client.address)
+        self.clock, self.pauses = clock, pauses
+
+    def read_into(self, view: memoryview, deadline: float) -> int:
+        """Read as a Client, later."""
+        pause, left = next(self.pauses), min(deadline, self.deadline) - self.clock.now
+        self.clock.now += min(pause, left)
+        return super().read_into(view[:1], deadline)
+
+
+def read_slowly(monkeypatch: pytest.MonkeyPatch, *pauses: float) -> str:
+    """What becomes of a head whose bytes take these ``pauses``, and no time from then on; five seconds to begin, ten
+    for the whole."""
+    clock = Clock()
+    monkeypatch.setattr(head_module, "time", clock)
+    monkeypatch.setattr(adopt_module, "time", clock)
+    peer, client = connect()
+    try:
+        peer.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
+        slow = Slow(client, clock, chain(pauses, repeat(0.0)))
+        return read_head(slow, HeadBuffer(16384), Limits({"head_seconds": 10}), 5.0).method
+    except PeerFault as fault:
+        return f"{fault.status} {fault.reason}"
+    finally:
+        peer.close()
+        client.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ending"), [(4, "GET"), (5, "0 silent until the deadline"), (6, "0 silent until the deadline")]
+)
+def test_first_byte_has_its_time(monkeypatch: pytest.MonkeyPatch, seconds: float, ending: str) -> None:
+    """first_byte_seconds, or idle_seconds on a kept connection; which of them, test_connection shows."""
+    assert ending == read_slowly(monkeypatch, seconds)
+
+
+LATE = "408 the head was not complete in time (RFC 9110 §15.5.9)"
+
+
+@pytest.mark.parametrize(("seconds", "ending"), [(4, "GET"), (5, LATE), (6, LATE)])
+def test_head_has_its_time(monkeypatch: pytest.MonkeyPatch, seconds: float, ending: str) -> None:
+    """head_seconds, ten, from the first byte on, which itself came late; in two pauses, of which the first takes five."""
+    assert ending == read_slowly(monkeypatch, 4, 5, seconds)
+
+
 def test_trickling_peer_can_not_stretch_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline is set by the first byte and no later one moves it: a byte a second, and ten seconds for a head."""
     clock = Clock()
@@ -275,16 +336,6 @@ def test_trickling_peer_can_not_stretch_the_deadline(monkeypatch: pytest.MonkeyP
         read_head(Portions(client, slowly()), buffer, Limits({"head_seconds": 10}), 5.0)
     assert (408, 10) == (caught.value.status, buffer.filled)
     peer.close()
-
-
-class Clock:
-    """Time as a test wants it."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        """As time.monotonic."""
-        return self.now
 
 
 def test_connection_deadline_bounds_a_head() -> None:

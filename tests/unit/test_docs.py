@@ -17,6 +17,7 @@ from selsock.generate.domains import DOMAIN, Service
 from selsock.generate.machine import SYSTEMD_LIMITS
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import BadSource, load
+from selsock.handler.head import METHODS
 from selsock.handler.response import REASONS
 from selsock.handler.serve.reply import PHRASES
 from selsock.model import LIMITS
@@ -95,6 +96,12 @@ def test_every_limit_is_documented_with_its_default() -> None:
     page = (MAN / "selsock.vhost.5.scd").read_text()
     for name, default in (*LIMITS.items(), *((name, default) for name, default, _ in SYSTEMD_LIMITS)):
         assert re.search(rf"\*{name}\*[^(*]*\({default}\b", page), name
+
+
+def test_every_method_is_documented() -> None:
+    """In selsock(8), in this order."""
+    methods = (MAN / "selsock.8.scd").read_text().partition("*Methods*\n")[2].partition(", of\n")[0]
+    assert b", ".join(METHODS).decode() == " ".join(methods.split()).replace(" and ", ", ")
 
 
 def test_every_exit_status_is_documented() -> None:

@@ -35,16 +35,7 @@ def site_yaml() -> str:
     return (HERE / "site.yaml").read_text()
 
 
-def install(root: Path, report: Report = to_stderr) -> None:
-    """Copy the sites into ``root``, an overlay of the tree ``TREE``."""
-    shutil.copytree(sites(report), root / "srv/vhosts", symlinks=True, dirs_exist_ok=True)
-
-
-def give(root: Path) -> None:
-    """Give what is written to the user that serves, who must exist."""
-    run_in(root, ["sh", "-c", GIVE])
-
-
+# Run when the user that serves exists: what is written is his.
 GIVE = f"cd /srv/vhosts && chown -R selsock:selsock {' '.join(WRITTEN)}"
 # Whatever made the tree's byte code, it would be made anew for every connection if it were not there.
 COMPILE = "python3 -m compileall -q /srv/vhosts/*/code /srv/vhosts/*/venv"
@@ -70,7 +61,7 @@ mkdir data/sessions
 
 
 def sites(report: Report = to_stderr) -> Path:
-    """The finished /srv/vhosts, kept in the cache by what it is made of."""
+    """The finished /srv/vhosts as a layer over the tree, kept in the cache by what it is made of."""
     base = tree(TREE, report)
     key = hashlib.sha256(base.name.encode())
     for path in sorted((Path(__file__), *(HERE / "sites").rglob("*"), *(HERE / "requirements").iterdir())):
@@ -100,8 +91,8 @@ def build(base: Path, finished: Path) -> None:
             for script in (COMPILE, SHOP, WIKI):
                 run_in(root, ["bash", "-euc", script, "build", *USER])
             run_in(root, ["git", "init", "--quiet", "--bare", "--initial-branch=main", PLAY])
-            shutil.copytree(root / "srv/vhosts", building / "vhosts", symlinks=True)
-        (building / "vhosts").rename(finished)
+            shutil.copytree(root / "srv", building / "layer/srv", symlinks=True)
+        (building / "layer").rename(finished)
     finally:
         shutil.rmtree(building)
 

@@ -86,8 +86,7 @@ class Recipe:
     modules: Mapping[str, str] = field(default_factory=dict)  # more policy: module name to CIL text
     dontaudit: bool = False  # True keeps the policy's dontaudit rules, which hide denials
     base: str = "trixie"  # the tree
-    # Directories of the host that are copied first: place in the machine, and one whose name tells what is in it.
-    directories: Mapping[str, Path] = field(default_factory=dict)
+    layers: tuple[Path, ...] = ()  # over the tree; each name tells what is in it
     script: str = ""  # run in the tree by sh at the end, before everything is labelled
 
 
@@ -116,7 +115,7 @@ def build(recipe: Recipe, report: Report = to_stderr) -> Image:
 def _build(base: Path, recipe: Recipe, shipped: Packages | None, directory: Path, report: Report) -> None:
     building = Path(tempfile.mkdtemp(prefix=f".{os.getpid()}-", dir=directory.parent))
     try:
-        with overlay(base) as root:
+        with overlay(base, *recipe.layers) as root:
             _fill(root, recipe, shipped, building, report)
             report("writing the image")
             _write(root, building)
@@ -144,8 +143,6 @@ def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path,
     (root / "root/.ssh").chmod(0o700)
     mask(root, _UNWANTED)
     run_in(root, ["systemctl", "enable", *_UNITS])
-    for name, source in recipe.directories.items():
-        shutil.copytree(source, root / name.lstrip("/"), symlinks=True, dirs_exist_ok=True)
     modules: list[str] = []
     if recipe.vhost_yaml is None or shipped is None:
         write_files(root, recipe.files)

@@ -112,8 +112,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def overlay(lower: Path) -> Iterator[Path]:
-    """A writable copy of a tree that costs nothing until it is written to, and is gone afterwards."""
+def overlay(lower: Path, *layers: Path) -> Iterator[Path]:
+    """A writable copy of a tree that costs nothing until it is written to, and is gone afterwards.
+
+    ``layers`` lie over the tree, the first lowest; they are not written to either.
+    """
     overlays = cache() / "overlays"
     overlays.mkdir(exist_ok=True)
     _remove_orphans(overlays)
@@ -121,7 +124,8 @@ def overlay(lower: Path) -> Iterator[Path]:
     try:
         for name in ("upper", "work", "root"):
             (work / name).mkdir()
-        options = f"lowerdir={lower},upperdir={work}/upper,workdir={work}/work"
+        below = ":".join(str(layer) for layer in (*reversed(layers), lower))
+        options = f"lowerdir={below},upperdir={work}/upper,workdir={work}/work"
         run(["mount", "-t", "overlay", "selsock", "-o", options, work / "root"])
         yield work / "root"
     finally:

@@ -11,13 +11,13 @@ import pytest
 
 pytest.register_assert_rewrite("tests.applications.resistance", "tests.applications.visits")
 
-from tests.applications.build import FILES, TREE, give, install, site_yaml
+from tests.applications.build import FILES, GIVE, TREE, site_yaml, sites
 from tests.applications.resistance import *
 from tests.applications.visits import *
 from tests.machines.evidence import reporter
 from tests.machines.install import install_selsock, stage
 from tests.machines.native import NativeMachine
-from tests.machines.trees import overlay, tree
+from tests.machines.trees import overlay, run_in, tree
 
 
 class ServedNatively:
@@ -50,11 +50,10 @@ class ServedNatively:
 def serving(pytestconfig: pytest.Config, yaml: str) -> Iterator[ServedNatively]:
     """A machine with all sites."""
     report = reporter(pytestconfig)
-    with overlay(tree(TREE, report)) as root:
+    with overlay(tree(TREE, report), sites(report)) as root:
         install_selsock(root)
-        install(root, report)
         stage(root, "selinux: optional\n" + yaml, FILES)
-        give(root)
+        run_in(root, ["sh", "-euc", GIVE])
         with NativeMachine(root, "native-applications") as machine:
             yield ServedNatively(machine)
 

@@ -55,7 +55,7 @@ class ServedInVm:
 @pytest.fixture(scope="module")
 def vm(boot_vm: BootVm) -> Iterator[VirtualMachine]:
     """A machine of its own, in the place of the one that the other modules share."""
-    recipe = image.Recipe(site_yaml(), FILES, base=TREE, directories={"/srv/vhosts": sites()}, script=GIVE)
+    recipe = image.Recipe(site_yaml(), FILES, base=TREE, layers=(sites(),), script=GIVE)
     with boot_vm(recipe, "vm-applications") as machine:
         yield machine
 

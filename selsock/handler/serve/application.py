@@ -223,7 +223,9 @@ class Request:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send content, with the head before the first of it."""
+        """Send content, with the head before the first of it.  Raises TypeError before a frame is begun."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"content is bytes (PEP 3333), not {type(data).__name__}")
         self.begin()
         for start in range(0, len(data), BLOCK):
             self.end.send(channel.DATA, data[start : start + BLOCK])

@@ -62,7 +62,9 @@ def test_struct_core_is_struct() -> None:
 
 def test_signal_core_is_signal() -> None:
     """signal.signal only turns its numbers into enumerations."""
-    assert signal.signal.__wrapped__ is cores.signal.signal  # type: ignore[attr-defined]  # functools.wraps made it
+    before = signal.getsignal(signal.SIGUSR2)
+    cores.signal.signal(signal.SIGUSR2, cores.signal.SIG_IGN)
+    assert signal.SIG_IGN == signal.signal(signal.SIGUSR2, before)
     for name in ("SIGPIPE", "SIGXFSZ", "SIG_DFL"):
         assert getattr(signal, name) == getattr(cores.signal, name), name
 

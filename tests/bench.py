@@ -15,7 +15,7 @@ from tests.machines.trees import overlay, tree
 
 VHOST_YAML = """selinux: optional
 limits: {connections_per_second: 100000, connections_per_source: 0}
-domains: {public: {}}
+domains: {public: {python: true, execute: true}}
 vhosts:
   a.example:
     root: /srv/vhosts/a
@@ -23,6 +23,9 @@ vhosts:
     range: s0
     auth: {basic: {realm: A, file: /etc/selsock/a.htpasswd}}
     contexts: [{any: true}]
+    locations:
+      /app: {wsgi: {application: "hello:application", python: [/code]}}
+      /cgi: {cgi: {directory: /cgi}}
 """
 FLOOR = b"""#!/usr/bin/python3 -ISB
 import posix
@@ -30,6 +33,11 @@ posix.read(3, 16384)
 posix.write(3, b"HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\nConnection: close\\r\\n\\r\\nhello\\n")
 posix._exit(0)
 """
+WSGI = b"""def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello\\n"]
+"""
+CGI = b"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n"
 # The shipped units in all but program and port.
 START = """set -e
 cd /etc/systemd/system
@@ -59,12 +67,16 @@ for turn in range(rounds + 5):
 print(json.dumps(times))
 """
 REQUEST = "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{}\r\n"
+# Content without length would come in chunks.
+OLD = "GET {} HTTP/1.0\r\nHost: a.example\r\n\r\n"
 SIGNED_IN = REQUEST.format("Authorization: Basic YWxpY2U6cGFzc3dvcmQ=\r\n")
 ROWS = (
     ("python3 -ISB, a constant", 8001, REQUEST.format("")),
     ("the same without LogRateLimit*=", 8002, REQUEST.format("")),
     ("selsock, static, anonymous", 80, REQUEST.format("")),
     ("selsock, static, Basic with {SHA}", 80, SIGNED_IN),
+    ("selsock, WSGI, three lines", 80, OLD.format("/app")),
+    ("selsock, CGI, /bin/sh", 80, OLD.format("/cgi/hello.sh")),
 )
 
 
@@ -75,6 +87,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     files = {
         "/srv/vhosts/a/index.html": (b"hello\n", 0o644),
+        "/srv/vhosts/a/code/hello.py": (WSGI, 0o644),
+        "/srv/vhosts/a/cgi/hello.sh": (CGI, 0o755),
         "/etc/selsock/a.htpasswd": (b"alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n", 0o644),
         "/usr/libexec/selsock/floor": (FLOOR, 0o755),
     }

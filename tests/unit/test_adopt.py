@@ -4,7 +4,6 @@
 fd 3 is set up in a child process: the test's own fd 3 belongs to pytest.
 """
 
-import os
 import socket
 import subprocess
 import sys
@@ -180,48 +179,6 @@ def test_write_ends_at_the_deadline_of_the_connection() -> None:
     with pytest.raises(PeerGone, match="timed out|deadline"):
         client.write(bytes(10_000_000))
     peer.close()
-
-
-def test_write_file_ends_at_the_deadline_of_the_connection(tmp_path: Path) -> None:
-    """The same for sendfile."""
-    path = tmp_path / "file"
-    path.write_bytes(bytes(10_000_000))
-    peer, client = connect()
-    client.deadline = time.monotonic() + 0.05
-    client.socket.setblocking(False)
-    with open(path, "rb") as file, pytest.raises(PeerGone, match="deadline"):
-        client.write_file(file.fileno(), 10_000_000)
-    peer.close()
-
-
-@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 3_000_000])
-def test_write_file_sends_every_byte(tmp_path: Path, size: int) -> None:
-    """Also where it takes several calls of sendfile and the peer reads slowly."""
-    data = os.urandom(size)
-    path = tmp_path / "file"
-    path.write_bytes(data)
-    peer, client = connect()
-    with open(path, "rb") as file:
-
-        def send() -> None:
-            client.write_file(file.fileno(), size)
-            client.socket.close()
-
-        worker = threading.Thread(target=send)
-        worker.start()
-        got = b"".join(iter(lambda: peer.recv(10000), b""))
-        worker.join()
-    assert data == got
-
-
-def test_write_file_notices_a_peer_that_left(tmp_path: Path) -> None:
-    """No signal, no traceback."""
-    path = tmp_path / "file"
-    path.write_bytes(bytes(1000))
-    peer, client = connect()
-    peer.close()
-    with open(path, "rb") as file, pytest.raises(PeerGone, match="Broken pipe"):
-        client.write_file(file.fileno(), 1000)
 
 
 def test_linger_lets_an_answer_arrive_whose_request_was_not_read() -> None:

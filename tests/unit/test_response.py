@@ -10,7 +10,9 @@ import pytest
 
 from selsock import errors, handler
 from selsock.errors import Challenge, ConfineFault, OwnFault, PeerFault, PolicyFault
-from selsock.handler.response import REASONS, compose_head, http_date, refuse, send_page
+from selsock.handler.response import REASONS, compose_head, http_date, refuse
+from selsock.handler.serve.reply import PHRASES
+from selsock.handler.serve.static import STATUS_OF
 from tests.unit.fakes import connect
 
 
@@ -59,7 +61,7 @@ def test_challenge_names_the_realm_and_nothing_else() -> None:
     assert "401 Unauthorized\n" == text
 
 
-@pytest.mark.parametrize("fault", [PeerFault(404, "x"), Challenge("r", "x"), OwnFault("x")])
+@pytest.mark.parametrize("fault", [PeerFault(403, "x"), Challenge("r", "x"), OwnFault("x")])
 def test_answer_to_head_has_no_content_but_its_length(fault: PeerFault | OwnFault) -> None:
     """RFC 9110 §9.3.2."""
     response, text = answer(fault, head_only=True)
@@ -77,17 +79,30 @@ def test_second_answer_is_never_begun() -> None:
     peer.close()
 
 
-def test_every_status_that_the_handler_gives_has_a_phrase() -> None:
-    """A status without one would end in a KeyError where a peer is to be refused."""
-    given = {fault.status for fault in vars(errors).values() if isinstance(fault, type) and hasattr(fault, "status")}
+def statuses(*functions: str) -> set[int]:
+    """Every status in a call of one of ``functions``, or of a method of that name, in the handler."""
+    found: set[int] = set()
     for path in Path(handler.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("PeerFault", "page"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in functions:
                 numbers = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
-                given |= {number for number in numbers if isinstance(number, int) and 99 < number < 600}
-    statuses = {status for status in given if isinstance(status, int)}
-    assert {400, 403, 404, 405, 421, 500, 503} <= statuses
-    assert statuses <= REASONS.keys()
+                found |= {number for number in numbers if isinstance(number, int) and 99 < number < 600}
+    return found
+
+
+def test_every_status_that_a_connection_is_refused_with_has_a_phrase() -> None:
+    """A status without one would end in a KeyError where a peer is to be refused."""
+    given = {fault.status for fault in vars(errors).values() if isinstance(fault, type) and hasattr(fault, "status")}
+    given |= statuses("PeerFault")
+    assert {400, 403, 408, 413, 421, 500, 503} <= given
+    assert given <= REASONS.keys()
+
+
+def test_every_status_that_content_is_answered_with_has_a_phrase() -> None:
+    """In the pages of serve/, and in the responses that it begins."""
+    given = statuses("page", "fail", "begin") | set(STATUS_OF.values())
+    assert {200, 204, 206, 301, 304, 403, 404, 405, 412, 416, 500} <= given
+    assert given <= PHRASES.keys()
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 951782400, 1709164800, 1_000_000_000, 1_735_689_599, 4_102_444_800])
@@ -98,16 +113,13 @@ def test_date_is_that_of_the_standard_library(seconds: int) -> None:
 
 def test_head_of_a_kept_connection_does_not_say_close() -> None:
     """HTTP/1.1 keeps by default."""
-    assert b"Connection" not in compose_head(200, {"Content-Length": "0"}, False)
-    assert compose_head(200, {}, True).endswith(b"\r\nConnection: close\r\n\r\n")
+    assert b"Connection" not in compose_head(200, "OK", [("Content-Length", "0")], False)
+    assert compose_head(200, "OK", [], True).endswith(b"\r\nConnection: close\r\n\r\n")
 
 
-def test_page_has_the_fields_that_it_is_given() -> None:
-    """Allow with a 405, Location with a 301."""
-    peer, client = connect()
-    send_page(client, 405, "", {"Allow": "GET, HEAD"}, False)
-    head, _, content = peer.recv(65536).partition(b"\r\n\r\n")
-    assert b"405 Method Not Allowed\n" == content
-    assert b"\r\nContent-Length: 23\r\nAllow: GET, HEAD" in head
-    peer.close()
-    client.socket.close()
+def test_head_has_its_fields_in_order() -> None:
+    """Two of one name stay two, as Set-Cookie needs it (RFC 9110 §5.3)."""
+    head = compose_head(200, "", [("Set-Cookie", "a"), ("X", "\xfc"), ("Set-Cookie", "b")], False)
+    first, _, rest = head.partition(b"\r\n")
+    assert b"HTTP/1.1 200 " == first
+    assert b"\r\nSet-Cookie: a\r\nX: \xfc\r\nSet-Cookie: b\r\n\r\n" == rest[rest.index(b"\r\n") :]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fuzz until interrupted: ``python -m tests.fuzz``.  What is found is printed and left in build/fuzz.
 
-A round has one seed and always the same inputs: ``--seed N`` runs that of a report again.
+A round has one seed, and with the same tests/wire the same inputs: ``--seed N`` runs that of a report again.
 """
 
 from __future__ import annotations

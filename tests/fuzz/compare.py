@@ -75,7 +75,8 @@ def disagreement(data: bytes, ours: Iterable[Message], parser: Parser) -> str:
             theirs = parser.read(data, start, message.end)
         except Refused as refused:
             return f"{parser.name} refuses what we accept: message {number}: {refused}"
-        if difference := as_read_by(parser.name, message).differs(theirs):
+        difference = message.differs(theirs) and as_read_by(parser.name, message).differs(theirs)
+        if difference:
             return f"{parser.name} reads it otherwise: message {number}: {difference}"
         start = message.end
     return ""

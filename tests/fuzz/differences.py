@@ -32,7 +32,7 @@ def options(message: Message, name: bytes) -> list[bytes]:
 def follow_upgrade(ours: Message) -> Message:
     """What is behind the head is another protocol's, as if the answer were 101."""
     asked = b"upgrade" in [*options(ours, b"connection"), *options(ours, b"proxy-connection")]
-    return replace(ours, content=b"", end=ours.head) if asked and b"upgrade" in ours.fields else ours
+    return replace(ours, content=b"", end=ours.head) if asked and ours.fields.get(b"upgrade") else ours
 
 
 def close_proxy_connection(ours: Message) -> Message:

@@ -48,7 +48,7 @@ class Exchange:
     ) -> None:
         self.head = head
         self.body = Body(client, buffer, head, limits)
-        self.reply: Final = Reply(client, head, close)
+        self.reply: Final = Reply(client, head, close, self.body)
         self.limits: Final = limits
         self.location = location
         self.address: Final = client.address

@@ -10,6 +10,7 @@ from selsock.errors import PeerGone
 from selsock.handler.adopt import Client
 from selsock.handler.head import RequestHead
 from selsock.handler.response import REASONS, compose_head
+from selsock.handler.serve.body import Body
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,15 +68,16 @@ class Outcome:
 
 
 class Reply:
-    """The response to the request of ``head``; ``close`` says that it is the connection's last.
+    """The response to the request of ``head`` with its ``body``; ``close`` says that it is the connection's last.
 
     ``begin``, then any number of ``write`` and ``write_file``, then ``end``; or ``cut`` where it cannot be completed.
     """
 
-    __slots__ = ("begun", "client", "close", "failed", "left", "minor", "over", "sent", "silent", "status")
+    __slots__ = ("begun", "body", "client", "close", "failed", "left", "minor", "over", "sent", "silent", "status")
 
-    def __init__(self, client: Client, head: RequestHead, close: bool) -> None:
+    def __init__(self, client: Client, head: RequestHead, close: bool, body: Body | None = None) -> None:
         self.client: Final = client
+        self.body: Final = body
         self.minor: Final = head.minor
         self.close = close
         self.begun = self.failed = False
@@ -97,6 +99,8 @@ class Reply:
         """What ``begin`` sends, for who sends it himself, as the peer takes it; ``framed`` has what follows it."""
         self.begun = True
         self.status = status
+        if self.body is not None and self.body.expects:
+            self.close = True  # content that was not asked for may come or not (RFC 9110 §10.1.1): nobody could tell
         self.silent = self.client.head_only or status in WITHOUT_CONTENT
         if status == 205:
             length = 0  # RFC 9110 §15.3.6

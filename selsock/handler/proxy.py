@@ -51,8 +51,9 @@ def check_peer(client: Client, listener: Listener, enforce: bool) -> None:
         raise PeerFault(403, f"the peer is user {uid}, not {listener.uid}")
     if enforce:
         context = client.socket.getsockopt(socket.SOL_SOCKET, SO_PEERSEC, 1024).decode().rstrip("\0")
-        if context.split(":")[2:3] != [listener.type]:
-            raise PeerFault(403, f"the peer is {context}, not of {listener.type}")
+        # At s0 as selsock_t is: the accepted socket takes its level from who connects, and tenants are to use it.
+        if context.split(":", 2)[2:] != [f"{listener.type}:s0"]:
+            raise PeerFault(403, f"the peer is {context}, not {listener.type}:s0")
 
 
 def is_own(address: str) -> bool:

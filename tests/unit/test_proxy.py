@@ -230,7 +230,10 @@ class Peer:
     ("context", "trusted"),
     [
         (b"system_u:system_r:haproxy_t:s0\0", True),
-        (b"system_u:system_r:haproxy_t:s0-s0:c0.c1023", True),
+        (b"system_u:system_r:haproxy_t:s0", True),
+        (b"system_u:system_r:haproxy_t:s0-s0:c0.c1023\0", False),
+        (b"system_u:system_r:haproxy_t:s0:c1\0", False),
+        (b"system_u:system_r:haproxy_t\0", False),
         (b"system_u:system_r:haproxy_tt:s0\0", False),
         (b"haproxy_t:system_r:public_t:s0\0", False),
         (b"system_u:system_r:public_t:haproxy_t\0", False),
@@ -239,11 +242,14 @@ class Peer:
     ],
 )
 def test_unix_peer_is_of_the_type(context: bytes, trusted: bool) -> None:
-    """SO_PEERSEC, where the kernel enforces; the user alone would be whoever runs as him."""
+    """SO_PEERSEC, where the kernel enforces; the user alone would be whoever runs as him.
+
+    And at s0: the kernel gives the accepted socket the level of who connected, and no tenant could write to another.
+    """
     client: Any = Peer(context)
     client.socket = client
     shown = context.decode().rstrip("\0")
-    assert ("" if trusted else f"the peer is {shown}, not of haproxy_t") == refused(client, unix(UID), enforce=True)
+    assert ("" if trusted else f"the peer is {shown}, not haproxy_t:s0") == refused(client, unix(UID), enforce=True)
     assert "" == refused(client, unix(UID), enforce=False)
 
 

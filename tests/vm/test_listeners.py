@@ -11,18 +11,20 @@ from tests.machines.vm import VirtualMachine
 GET = "GET / HTTP/1.1\r\nHost: alpha.example\r\n\r\n"
 HEADER = "PROXY TCP4 198.51.100.7 192.0.2.1 51234 443\r\n"
 SOCKET = "/run/selsock/http.sock"
-# Enters a domain, connects, sends the rest of its arguments one after the other, and shows what is answered.
+# Enters a domain and level ("-": stays an administrator's session), connects, sends the rest of its arguments one after
+# the other, and shows what is answered.
 VISIT = """
 import os, socket, sys
 user, domain, *requests = sys.argv[1:]
-"x".encode("ascii").decode("utf-8", "replace")
+"".encode("ascii")  # what is loaded from now on would be loaded in the domain
 if int(user):
     os.setgid(int(user))
     os.setuid(int(user))
-with open("/proc/self/attr/current", "r+") as file:
-    parts = file.read().rstrip("\\0").split(":")
-    file.seek(0)
-    file.write(":".join([*parts[:2], domain, *parts[3:]]))
+if domain != "-":
+    with open("/proc/self/attr/current", "r+") as file:
+        role = file.read().split(":")[:2]
+        file.seek(0)
+        file.write(":".join([*role, domain]))
 connection = socket.socket(socket.AF_UNIX)
 try:
     connection.connect("/run/selsock/http.sock")
@@ -61,7 +63,7 @@ def test_a_proxy_over_tcp(vm: VirtualMachine) -> None:
 def test_the_type_that_is_named_is_served(vm: VirtualMachine) -> None:
     """Two requests over the UNIX socket; it serves on after setcon, in the tenant's domain at its level."""
     mark = vm.mark()
-    answer = visit(vm, "tests_proxy_t", HEADER + GET, GET)
+    answer = visit(vm, "tests_proxy_t:s0", HEADER + GET, GET)
     assert answer.count("HTTP/1.1 200 OK") == 2
     (decision,) = vm.journal("SELSOCK_EVENT=decision", since=mark)
     assert (decision["SELSOCK_ADDRESS"], decision["_SELINUX_CONTEXT"].split(":")[2]) == ("198.51.100.7", "selsock_t")
@@ -70,21 +72,27 @@ def test_the_type_that_is_named_is_served(vm: VirtualMachine) -> None:
     assert {entry["_PID"] for entry in outcomes} == {decision["_PID"]}
 
 
-@pytest.mark.parametrize("domain", ["tests_other_t", "unconfined_t"])
-def test_another_type_is_refused_though_it_may_connect(vm: VirtualMachine, domain: str) -> None:
-    """By SO_PEERSEC: the policy alone would let it."""
+@pytest.mark.parametrize(
+    ("domain", "shown"),
+    [
+        ("tests_other_t:s0", "unconfined_u:unconfined_r:tests_other_t:s0"),
+        ("-", "unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023"),
+        ("tests_proxy_t:s0-s0:c0.c1023", "unconfined_u:unconfined_r:tests_proxy_t:s0-s0:c0.c1023"),
+        ("tests_proxy_t:s0:c5", "unconfined_u:unconfined_r:tests_proxy_t:s0:c5"),
+    ],
+)
+def test_another_type_or_level_is_refused_though_it_may_connect(vm: VirtualMachine, domain: str, shown: str) -> None:
+    """By SO_PEERSEC: the policy alone would let it.  A socket of another level could be used by no tenant."""
     mark = vm.mark()
-    answer = visit(vm, domain, HEADER + GET)
-    assert answer.startswith("HTTP/1.1 403 Forbidden")
+    assert visit(vm, domain, HEADER + GET).startswith("HTTP/1.1 403 Forbidden")
     (refusal,) = vm.journal("SELSOCK_EVENT=refusal", since=mark)
-    assert f":{domain}:" in refusal["SELSOCK_REASON"]
-    assert refusal["SELSOCK_REASON"].endswith(", not of tests_proxy_t")
+    assert refusal["SELSOCK_REASON"] == f"the peer is {shown}, not tests_proxy_t:s0"
 
 
 def test_another_user_of_the_type_is_refused(vm: VirtualMachine) -> None:
     """By SO_PEERCRED; the mode of the socket lets everybody connect."""
     mark = vm.mark()
-    assert visit(vm, "tests_proxy_t", HEADER + GET, user=1).startswith("HTTP/1.1 403 Forbidden")
+    assert visit(vm, "tests_proxy_t:s0", HEADER + GET, user=1).startswith("HTTP/1.1 403 Forbidden")
     (refusal,) = vm.journal("SELSOCK_EVENT=refusal", since=mark)
     assert refusal["SELSOCK_REASON"] == "the peer is user 1, not 0"
 
@@ -93,7 +101,7 @@ def test_another_user_of_the_type_is_refused(vm: VirtualMachine) -> None:
 def test_a_type_that_nobody_named_may_not_even_connect(vm: VirtualMachine) -> None:
     """selsock-generate allowed the one; a stranger fails at the directory."""
     mark = vm.mark()
-    assert visit(vm, "tests_stranger_t", HEADER + GET) == "Permission denied\n"
+    assert visit(vm, "tests_stranger_t:s0", HEADER + GET) == "Permission denied\n"
     (record,) = vm.avcs(mark, "tests_stranger_t")
     assert (record["tclass"], record["permissions"]) == ("dir", "search")
     assert record["tcontext"] == "system_u:object_r:selsock_runtime_t:s0"

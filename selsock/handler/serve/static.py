@@ -142,17 +142,17 @@ def send_open(exchange: Exchange, file: int, root: str, names: "Names", precompr
     if not precompressed:
         return send(exchange, file, status, [("Content-Type", kind)])
     for coding, suffix in acceptable(head.fields.get(b"accept-encoding")):
-        coded = open_coded(root, (*names[:-1], names[-1] + suffix), status)
-        if coded is not None:
+        found = open_coded(root, (*names[:-1], names[-1] + suffix), status)
+        if found is not None:
+            coded, its_status = found
             try:
-                own = [("Content-Type", kind), ("Content-Encoding", coding), VARY]
-                return send(exchange, coded, posix.fstat(coded), own)
+                return send(exchange, coded, its_status, [("Content-Type", kind), ("Content-Encoding", coding), VARY])
             finally:
                 posix.close(coded)
     return send(exchange, file, status, [("Content-Type", kind), VARY])
 
 
-def open_coded(root: str, names: "Names", plain: "posix.stat_result") -> int | None:
+def open_coded(root: str, names: "Names", plain: "posix.stat_result") -> "tuple[int, posix.stat_result] | None":
     """Open the file at ``names`` if it is what the file of ``plain`` is in a content coding: a regular one, not older.
 
     Older by whole seconds, since what compresses may take over the time of the file, but cut short.
@@ -163,7 +163,7 @@ def open_coded(root: str, names: "Names", plain: "posix.stat_result") -> int | N
         return None  # whatever the reason: the plain file does as well
     status = posix.fstat(coded)
     if status.st_mode & FORMAT == REGULAR and int(status.st_mtime) >= int(plain.st_mtime):
-        return coded
+        return coded, status
     posix.close(coded)
     return None
 

@@ -297,10 +297,11 @@ def test_file_that_ends_early_ends_the_connection(tmp_path: Path, size: int, sho
 
 @pytest.mark.parametrize(("announced", "cut"), [(9, True), (10, False), (11, True)])
 def test_part_that_is_not_what_was_announced_ends_the_connection(tmp_path: Path, announced: int, cut: bool) -> None:
-    """A content handler's mistake is noticed, too."""
+    """And nothing is sent beyond it: that would be taken for the next response."""
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")
-    assert cut == said(write_file(path, 0, 10, announced=announced))[2].cut
+    _, content, outcome, _ = said(write_file(path, 0, 10, announced=announced))
+    assert (b"0123456789"[:announced], cut) == (content, outcome.cut)
 
 
 def test_peer_that_left_is_noticed_while_a_file_is_sent(tmp_path: Path) -> None:
@@ -402,7 +403,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], tuple[SlowPeer, Rep
         monkeypatch.setattr(module, "select", peer)
         client.least = LEAST
         client.end = client.deadline = peer.clock.now + 1e9
-        reply.left = None
+        reply.left = 1 << 40
         return peer, reply
 
     return make

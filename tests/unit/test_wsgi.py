@@ -572,3 +572,18 @@ def test_child_ends_with_the_connection(visit: Visit) -> None:
         pid = int(instance.receive().rpartition(b"\r\n")[2])
         instance.wait()
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+
+
+def test_file_under_a_status_without_content_is_not_sent(visit: Visit, tmp_path: Path, journal: FakeJournal) -> None:
+    """RFC 9110 §15.3.6: 205 has none, so what a file wrapper gave would be taken for the next response."""
+    (tmp_path / "root" / "forged").write_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+    code = simple("""
+        start_response("205 Reset Content", [])
+        return environ["wsgi.file_wrapper"](open(environ["DOCUMENT_ROOT"] + "/forged", "rb"))
+    """)
+    answer, told = failing(visit(code), journal)
+    assert (b"HTTP/1.1 205 ", b"", "more content than announced") == (
+        answer[:13],
+        answer.partition(b"\r\n\r\n")[2],
+        told,
+    )

@@ -135,17 +135,20 @@ class Reply:
             self.client.write(data)
 
     def write_file(self, file: int, offset: int, length: int) -> None:
-        """Send ``length`` bytes of the open ``file`` from ``offset`` on, by sendfile(2); the length is announced.
+        """Send ``length`` bytes of the open ``file`` from ``offset`` on, by sendfile(2); the length is announced, and as
+        in ``framed``, what is beyond that is left out.
 
         Raises PeerGone when the peer does not take them, or when the file ends early: the announced length can no
         longer be kept, and cutting the connection is how a recipient learns that (RFC 9112 §8).
         """
         if self.silent:
             return
+        most = self.left or 0
+        self.over = self.over or length > most
         client = self.client
         poll = select.poll()
         poll.register(client.socket.fileno(), select.POLLOUT)
-        end = offset + length
+        end = offset + min(length, most)
         while offset < end:
             try:
                 began = client.expire(pace := client.pace())
@@ -162,7 +165,7 @@ class Reply:
             offset += sent
             self.sent += sent
         if self.left is not None:
-            self.left -= length
+            self.left -= min(length, most)
 
     def end(self, reason: str = "") -> Outcome:
         """The content is complete; tell the peer where that is not plain.  Raises PeerGone.

@@ -12,6 +12,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.applications.resistance", "tests.applications.visits")
 
+from tests.applications.browser import Browser
 from tests.applications.build import FILES, GIVE, TREE, site_yaml, sites
 from tests.applications.resistance import (
     commit,
@@ -22,6 +23,7 @@ from tests.applications.visits import *
 from tests.machines import image
 from tests.machines.vm import VirtualMachine
 from tests.vm.conftest import BootVm
+from tests.vm.expected_avcs import EXPECTED, matches
 
 __all__ = ["test_an_application_has_no_way_to_the_client", "test_nothing_outlives_the_connection"]
 
@@ -82,3 +84,10 @@ def test_applications_run_in_domains_of_their_own(served: ServedInVm) -> None:
     assert context.split(":")[:3] == ["system_u", "system_r", "selsock_scripts_t"]
     label = served.run(["stat", "-c", "%C", "/srv/vhosts/cgi/data"]).stdout.strip()
     assert context.split(":", 3)[3] == label.split(":", 3)[3]
+
+
+def test_every_expected_avc_occurs(vm: VirtualMachine) -> None:
+    """The list holds nothing that no longer happens: all of it is asked for by applications."""
+    records = vm.avcs(about="selsock_")
+    for fields, reason in EXPECTED:
+        assert any(matches(record, fields) for record in records), reason

@@ -391,6 +391,12 @@ def test_cgi_answers(served: Served, path: str, status: int, text: str) -> None:
         assert (answer.status, text in answer.text) == (status, True), answer
 
 
+def test_cgi_programs_survive_what_the_filter_refuses(served: Served) -> None:
+    """System calls of the superuser's fail with EPERM: nice(1) goes on without, chown(1) says so."""
+    with Browser(served.connect, "cgi.example") as browser:
+        assert browser.get("/cgi-bin/report.sh/refused").text == "nice=0\nchown=1\n"
+
+
 def test_cgi_stderr_is_in_the_journal(served: Served) -> None:
     """With the vhost's name."""
     with Browser(served.connect, "cgi.example") as browser:

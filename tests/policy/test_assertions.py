@@ -5,8 +5,9 @@ import re
 
 from tests.policy.conftest import Query
 
-TENANTS = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}
-CONTENT = {"selsock_public_content_t", "selsock_staff_content_t", "selsock_shop_content_t"}
+PLAIN = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}  # without an opt-in; test_opt_ins has the others
+TENANTS = PLAIN | {"selsock_code_t"}
+CONTENT = {tenant.removesuffix("t") + "content_t" for tenant in TENANTS}
 ALL_CONTENT = CONTENT | {name.replace("content", access) for name in CONTENT for access in ("rw", "script")}
 
 
@@ -80,11 +81,10 @@ def test_selsock_reads_no_content(query: Query) -> None:
 def test_a_tenant_reads_its_content_and_what_it_is_said_to_read(query: Query) -> None:
     """All file and dir rules on content, tenant by tenant; none writes, for no code of theirs runs."""
     own = {
-        tenant: {tenant.removesuffix("t") + f"{access}_t" for access in ("content", "rw", "script")}
-        for tenant in TENANTS
+        tenant: {tenant.removesuffix("t") + f"{access}_t" for access in ("content", "rw", "script")} for tenant in PLAIN
     }
     own["selsock_staff_t"] |= {"selsock_public_content_t", "selsock_public_rw_t"}
-    for tenant in TENANTS:
+    for tenant in PLAIN:
         for content in ALL_CONTENT:
             found = {(tclass, permission) for _, _, tclass, permission in rules(query, tenant, content)}
             expected = {("file", word) for word in ("getattr", "open", "read")}
@@ -110,7 +110,7 @@ def test_a_tenant_reaches_nothing_above_the_line(query: Query) -> None:
 
 def test_a_tenant_writes_no_file_and_executes_none(query: Query) -> None:
     """But for the devices that every domain has, its own /proc, and the sockets of journald and mcstransd."""
-    for tenant in TENANTS:
+    for tenant in PLAIN:
         for permissions in ("write append create", "execute_no_trans"):
             files = {target for _, target, _, _ in rules(query, tenant, "", "file", permissions)}
             # Debian's policy gives every domain its own files of /proc.

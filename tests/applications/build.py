@@ -67,13 +67,11 @@ def sites(report: Report = to_stderr) -> Path:
     for path in sorted((Path(__file__), *(HERE / "sites").rglob("*"), *(HERE / "requirements").iterdir())):
         if path.is_file() and path.suffix != ".pyc":
             key.update(repr((str(path.relative_to(HERE)), path.read_bytes(), path.stat().st_mode)).encode())
-    found = cache() / "applications" / key.hexdigest()[:12]
+    found = cache() / "applications" / key.hexdigest()[:16]
     found.parent.mkdir(exist_ok=True)
     with locked(found.parent / "lock"):
         if not found.exists():
             report("building the sites of the applications")
-            for old in found.parent.glob("?" * 12):
-                shutil.rmtree(old)
             build(base, found)
     return found
 

@@ -19,6 +19,7 @@ SITES = Path(__file__).parent / "sites/hostile"
 # The first answer to each misdeed: status and content, None where it is cut short; or no answer at all.
 Expected = tuple[int, bytes | None] | None
 Answers = dict[str, Expected]
+FORGED = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"  # as misdeeds.py has it
 FINE, CUT, REFUSED = (200, b"ok\n"), (200, None), (500, b"500 Internal Server Error\n")
 WSGI: Answers = {
     "plain": FINE,
@@ -88,16 +89,17 @@ CGI: Answers = {
     "negative-length": REFUSED,
     "too-short": (200, b"ok"),
     "too-long": CUT,
+    "untyped-content": REFUSED,
     "content-204": (204, b""),
     "content-304": (304, b""),
     "big-head": REFUSED,
     "endless-line": REFUSED,
     "everywhere": REFUSED,
-    "everywhere-late": CUT,
+    "everywhere-late": (200, b"first\n" + FORGED),  # standard output is its content
     "kills-parent": None,
     "kills-parent-late": CUT,
     "raises": REFUSED,
-    "raises-late": CUT,
+    "raises-late": (200, b"first\n"),  # RFC 3875 gives its exit status no meaning; the journal has it
     "dies": REFUSED,
     "dies-late": CUT,
 }

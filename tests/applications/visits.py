@@ -371,9 +371,42 @@ def test_cgi_environment_is_made_from_nothing(served: Served) -> None:
         answer = browser.request("POST", "/cgi-bin/report.sh/a%20b/c?d=%20e", b"four", fields)
         assert answer.status == 200, answer
         given = dict(line.split("=", 1) for line in answer.text.splitlines())
-    assert {name: value for name, value in given.items() if name not in ("SERVER_SOFTWARE", "REMOTE_PORT", "PWD")} == {
-        "AUTH_TYPE": "",
+    assert given.pop("PWD") == "/srv/vhosts/cgi/cgi-bin"  # the shell's own
+    assert given == {
+        "CONTENT_LENGTH": "4",
+        "CONTENT_TYPE": "text/plain",
+        "DOCUMENT_ROOT": "/srv/vhosts/cgi/htdocs",
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "GUESTBOOK": "/srv/vhosts/cgi/data/guests",
+        "HTTP_ACCEPT_ENCODING": "x",
+        "HTTP_HOST": "cgi.example",
+        "HTTP_X_OWN": "1",
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/bin:/bin",
+        "PATH_INFO": "/a b/c",
+        "PATH_TRANSLATED": "/srv/vhosts/cgi/htdocs/a b/c",
+        "QUERY_STRING": "d=%20e",
+        "REMOTE_ADDR": served.address,
+        "REQUEST_METHOD": "POST",
+        "REQUEST_SCHEME": "http",
+        "REQUEST_URI": "/cgi-bin/report.sh/a%20b/c?d=%20e",
+        "SCRIPT_FILENAME": "/srv/vhosts/cgi/cgi-bin/report.sh",
+        "SCRIPT_NAME": "/cgi-bin/report.sh",
+        "SERVER_NAME": "cgi.example",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "selsock",
+        "TMPDIR": "/srv/vhosts/cgi/tmp",
+        "arguments": "0",
+        "content": "4",
     }
+
+
+def test_cgi_is_told_the_length_of_chunks(served: Served) -> None:
+    """RFC 3875 §4.1.2: 3.2 MB in chunks have a CONTENT_LENGTH."""
+    with Browser(served.connect, "cgi.example") as browser:
+        answer = browser.request("POST", "/cgi-bin/report.sh", pieces(BIG))
+    assert (found(r"CONTENT_LENGTH=(\d+)", answer), found(r"\bcontent=(\d+)", answer)) == (str(len(BIG)), str(len(BIG)))
 
 
 @pytest.mark.parametrize(
@@ -401,7 +434,7 @@ def test_cgi_stderr_is_in_the_journal(served: Served) -> None:
     """With the vhost's name."""
     with Browser(served.connect, "cgi.example") as browser:
         said = served.said(lambda: browser.get("/cgi-bin/report.sh/warns"), "cgi.example")
-    assert said == ["the shell warns"]
+    assert said == ["cgi.example: the shell warns"]
 
 
 def test_perl_guest_book(served: Served) -> None:

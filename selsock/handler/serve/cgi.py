@@ -7,7 +7,7 @@ from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
 from selsock.handler.serve.run import Run
 from selsock.handler.serve.script import NoScript, Script, find
-from selsock.handler.serve.static import STATUS_OF
+from selsock.handler.serve.static import no_file
 from selsock.handler.target import parse_target
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class Scripts:
         except NoScript as refused:
             return exchange.reply.page(refused.status, refused.reason)
         except OSError as error:
-            return exchange.reply.page(STATUS_OF.get(error.errno or 0, 500), error.strerror or "")
+            return no_file(exchange.reply, error)
         answer = run.hold()
         return answer if isinstance(answer, Outcome) else self.redirect(confined, exchange, answer)
 

@@ -10,7 +10,7 @@ from selsock.cores import posix
 from selsock.handler.confine import Confined
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.gateway import environment, process_environment, rest_of
-from selsock.handler.serve.static import DIRECTORY, FORMAT, REGULAR, STEP, hidden
+from selsock.handler.serve.static import ABSENT, DIRECTORY, FORMAT, REGULAR, STEP, Place, hidden
 from selsock.handler.table import locate
 from selsock.model import Location, Vhost
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     Names = tuple[str, ...]
 
-ABSENT = 2  # ENOENT of errno(3)
 FOUND = posix.O_PATH | posix.O_NOFOLLOW | posix.O_CLOEXEC
 
 
@@ -72,7 +71,7 @@ def find(vhost: Vhost, exchange: Exchange) -> "Script | Location":
         if not count:
             return find_index(vhost, exchange, above, options) if target.directory else static_part(location, ())
         if steps_to_file(vhost.root, (*above, *names[:count])) != len(above) + count:
-            raise NoScript(404, "a script's name inside another's path")
+            raise NoScript(404, "a path through a file")
     else:
         count = steps_to_file(vhost.root, (*above, *names)) - len(above)
     if any(hidden(name, place) for place, name in enumerate(target.segments[: prefix + count])):
@@ -123,11 +122,10 @@ def static_part(location: Location, index: "Names") -> Location:
 
 def directory_names(vhost: Vhost, location: Location) -> "Names | None":
     """The segments that lead from the root of ``vhost`` to what the prefix of ``location`` stands for on disk; None if
-    it stands for nothing there."""
-    directory = dict(location.options).get("directory")
-    if directory is None:
-        return location.prefix if not location.options else None
-    return tuple(name for name in directory.removeprefix(vhost.root).split("/") if name)
+    it stands for nothing there.  Raises TableFault."""
+    if location.options and "directory" not in dict(location.options):
+        return None
+    return Place(vhost, location).names
 
 
 def steps_to_file(root: str, names: "Names") -> int:

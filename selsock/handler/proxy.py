@@ -70,22 +70,26 @@ def is_own(address: str) -> bool:
 def read_header(client: Client, buffer: HeadBuffer, seconds: float) -> "tuple[str, int] | None":
     """Read the header; what is behind it stays in ``buffer``.  Returns and raises as the two parsers below."""
     deadline = time.monotonic() + seconds
-    while not (end := header_end(bytes(buffer.data[: buffer.filled]))):
+    while not (end := header_end(buffer.data, buffer.filled)):
         more(client, buffer, deadline)
     buffer.start = end
     header = bytes(buffer.data[:end])
     return parse_v2(header) if header.startswith(VERSION_2) else parse_v1(header)
 
 
-def header_end(data: bytes) -> int:
-    """Where the header ends that ``data`` begins with, 0 as long as that is open.  Raises PeerFault 400."""
-    if VERSION_2.startswith(data[:12]):
-        end = 16 + int.from_bytes(data[14:16], "big")
+def header_end(data: bytearray, filled: int) -> int:
+    """Where the header ends that ``data[:filled]`` begins with, 0 as long as that is open.  Raises PeerFault 400.
+
+    Only the first bytes are copied: behind the header there may be a head, and credentials in it.
+    """
+    start = bytes(memoryview(data)[: min(filled, 16)])
+    if VERSION_2.startswith(start[:12]):
+        end = 16 + int.from_bytes(start[14:], "big")
         if end > VERSION_2_BYTES:
             raise PeerFault(400, f"a PROXY header of more than {VERSION_2_BYTES} bytes (proxy-protocol.txt §2)")
-        return end if len(data) >= end else 0
-    end = data.find(b"\r\n", 0, VERSION_1_BYTES) + 2
-    if not VERSION_1.startswith(data[:6]) or (end < 2 and len(data) >= VERSION_1_BYTES):
+        return end if filled >= end else 0
+    end = data.find(b"\r\n", 0, min(filled, VERSION_1_BYTES)) + 2
+    if not VERSION_1.startswith(start[:6]) or (end < 2 and filled >= VERSION_1_BYTES):
         raise PeerFault(400, "no PROXY header, though this listener is for proxies (proxy-protocol.txt §2)")
     return end if end >= 2 else 0
 

@@ -6,6 +6,7 @@
 connected to, "local" for none; there the request line that follows stays for whoever reads the head.
 """
 
+import hashlib
 import os
 import socket
 import struct
@@ -115,6 +116,57 @@ def test_peer_that_says_nothing_at_all_is_gone() -> None:
     """As a health check that only connects."""
     with pytest.raises(PeerGone, match="closed without a request"):
         read(b"")
+
+
+def copies(first: bytes, length: int, digest: str) -> int:
+    """How often the text of that ``length``, beginning and SHA-256 lies in what this process may write to."""
+    found = 0
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
+        for line in maps.read().splitlines():
+            span, modes, *_ = line.split()
+            start, end = (int(part, 16) for part in span.split("-"))
+            if not modes.startswith("rw"):
+                continue
+            memory.seek(start)
+            data = memory.read(end - start)
+            at = data.find(first)
+            while at >= 0:
+                found += hashlib.sha256(data[at : at + length]).hexdigest() == digest
+                at = data.find(first, at + 1)
+    return found
+
+
+@pytest.mark.parametrize("header", [TCP4, (WIRE / "accept/2.2-tcp4.proxy").read_bytes()[: -len(NEXT)]])
+def test_no_copy_is_made_of_the_credentials_behind_a_header(header: bytes) -> None:
+    """They come in one segment with it; what is wiped in the buffer is nowhere else, and what is not wiped is found."""
+    peer, client = connect()
+    told, tell = os.pipe()
+    hashes, ask = os.pipe()
+    pid = os.fork()
+    if pid == 0:  # a process that has never seen the secrets
+        try:
+            peer.close()
+            wanted = os.read(hashes, 1024).decode().split()
+            buffer = HeadBuffer(16384)
+            read_header(client, buffer, 10.0)
+            head = read_head(client, buffer, Limits(), 10.0)
+            buffer.wipe_span(*head.credentials)
+            buffer.wipe()
+            counts = [copies(text[:8].encode(), 64, text[8:]) for text in wanted]
+            os.write(tell, f"{counts[0] > 0} {counts[1]}".encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    client.socket.close()
+    kept, secret = (os.urandom(32).hex() for _ in range(2))
+    os.write(ask, " ".join(text[:8] + hashlib.sha256(text.encode()).hexdigest() for text in (kept, secret)).encode())
+    with peer:
+        fields = f"Host: a.example\r\nCookie: {'a' * 3000}\r\nAuthorization: {secret}\r\n"
+        peer.sendall(header + f"GET /?{kept} HTTP/1.1\r\n{fields}\r\n".encode())
+        assert b"True 0" == os.read(told, 1024)
+    os.waitpid(pid, 0)
+    for end in (told, hashes, ask):
+        os.close(end)
 
 
 @pytest.mark.parametrize("data", [TCP4, (WIRE / "accept/2.2-tcp4.proxy").read_bytes()[: -len(NEXT)]])

@@ -9,6 +9,8 @@ from selsock.handler.head import RequestHead
 from selsock.handler.journal import Journal
 from selsock.handler.response import MONTHS
 
+MOST = 8192  # letters of a value: escaped, the longest would not fit into the one datagram that a record is
+
 
 class Access:
     """A request, filled in as phase after phase learns of it; ``times`` has the microseconds that each phase took."""
@@ -70,8 +72,9 @@ def plain(value: bytes) -> str:
 
 def printable(text: str) -> str:
     r"""``text`` with quotes, backslashes and all that is not printable as ``\xHH`` and the like: no value can end its
-    quotes or its line."""
-    return "".join(letter if letter.isprintable() and letter not in '"\\' else escape(ord(letter)) for letter in text)
+    quotes or its line.  Cut short behind ``MOST`` of them."""
+    shown = "".join(letter if letter.isprintable() and letter not in '"\\' else escape(ord(letter)) for letter in text)
+    return shown[:MOST]
 
 
 def escape(code: int) -> str:

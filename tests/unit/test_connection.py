@@ -519,6 +519,25 @@ def test_record_can_not_be_forged_by_a_field(world: World) -> None:
     assert message.endswith(r' 200 7 "http://ü/" "a\x22 200 1 \x22x\x5c\x09b\x85c"')
 
 
+@pytest.mark.parametrize(
+    ("user", "target", "rest", "status"),
+    [
+        ("dog", "/a.txt", b"User-Agent: " + b"\xff" * 60000, "200"),
+        ("dog", "/staff/s.txt", b"Referer: " + b"\xff" * 60000, "200"),
+        ("", "/staff/s.txt", b"User-Agent: " + b"\xff" * 60000, "401"),
+        ("dog", "/a.txt?" + "\\" * 60000, b"A: b", "200"),
+    ],
+)
+def test_no_field_is_so_long_that_there_is_no_record(
+    world: World, user: str, target: str, rest: bytes, status: str
+) -> None:
+    """Escapes make the text longer; a record is one datagram, and without it there would be no answer either."""
+    world.recompile({"head_bytes": 65536, "request_line_bytes": 65536})
+    data = request(target, user=user, rest=CLOSE)[:-2] + rest + b"\r\n\r\n"
+    assert status == str(status_of(alone(world, data)[0]))
+    assert status == world.journal.records()[-1]["SELSOCK_STATUS"]
+
+
 def test_peer_may_half_close_after_its_request(world: World) -> None:
     """As `nc -N` does: the answer is not lost."""
     with world.visit() as instance:

@@ -102,7 +102,10 @@ class Run:
         else:
             watched = self.watched(reading)
             for end, events in self.wait({end: wanted for end, (wanted, _) in watched.items()}):
-                watched[end][1](events)
+                try:
+                    watched[end][1](events)
+                except BlockingIOError:
+                    pass  # less room than a write needs; or the script has opened its own pipe, and was faster
 
     def watched(self, reading: bool) -> "Watched":
         """What to wait for, and what to do about it, by descriptor."""
@@ -161,11 +164,9 @@ class Run:
             self.inbox.extend(data)
 
     def feed(self, events: int) -> None:
-        """The script's standard input has room, or nobody will read it."""
+        """The script's standard input has room, or nobody will read it.  Raises BlockingIOError."""
         try:
             del self.inbox[: posix.write(self.child.input, self.inbox[:PORTION])]
-        except BlockingIOError:
-            pass  # less room than a write needs
         except BrokenPipeError:
             self.drop_input()
 
@@ -175,7 +176,7 @@ class Run:
         self.child.close_input()
 
     def take_complaint(self, events: int) -> None:
-        """Something on standard error, or its end.  Raises AdoptFault."""
+        """Something on standard error, or its end.  Raises AdoptFault, BlockingIOError."""
         data = posix.read(self.child.errors, PORTION)
         if data:
             self.complaints.take(data)
@@ -188,11 +189,13 @@ class Run:
         self.drop_input()
 
     def take_output(self, events: int) -> None:
-        """Something on standard output, or its end.  Raises ValueError for what is no response."""
+        """Something on standard output, or its end.  Raises ValueError for what is no response, BlockingIOError."""
         try:
             data = posix.read(self.child.output, PORTION)
-        except BlockingIOError:  # only asked when the script has ended
-            data = b""
+        except BlockingIOError:
+            if self.child.status is None:
+                raise
+            data = b""  # the script has ended, and that was all
         if self.child.status is not None:
             self.left -= len(data)
         if not data or self.left < 0:

@@ -89,3 +89,9 @@ def test_pipe_that_the_script_reads_itself_is_waited_for_again(
     answer = ask(textwrap.dedent(code), "/cgi-bin/x")
     assert (b"ok", ("200", "")) == (answer.partition(b"\r\n\r\n")[2], outcome(journal))
     assert "dog.example: complaint" in [record["MESSAGE"] for record in journal.records()]
+
+
+def test_304_says_nothing_of_a_length(ask: Ask, journal: FakeJournal) -> None:
+    """RFC 9110 §8.6: it would be that of the content of 200, and a cache would believe it."""
+    answer = ask("os.write(1, b'Status: 304 Not Modified\\n\\n')", "/cgi-bin/x")
+    assert (b"HTTP/1.1 304 Not Modified", False) == (answer.partition(b"\r\n")[0], b"Content-Length" in answer)

@@ -11,7 +11,7 @@ from selsock.handler.serve.child import CLOSED, start
 from selsock.handler.serve.document import Document, DocumentHead
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.gateway import Complaints
-from selsock.handler.serve.reply import Outcome
+from selsock.handler.serve.reply import WITHOUT_CONTENT, Outcome
 from selsock.handler.serve.script import Script, variables
 
 TYPE_CHECKING = False
@@ -245,6 +245,8 @@ class Run:
         if document is None:
             return reply.fail(500, ending or "the script: no response, or not all of its head")
         if not reply.begun:
-            length = 0 if document.length is None and not self.client.head_only else document.length
+            # That of 304, as of the answer to HEAD, would be of the content that there is elsewhere (RFC 9110 §8.6).
+            unknown = self.client.head_only or document.status in WITHOUT_CONTENT
+            length = 0 if document.length is None and not unknown else document.length
             reply.begin(document.status, document.fields, length)
         return reply.end(ending)

@@ -95,3 +95,14 @@ def test_304_says_nothing_of_a_length(ask: Ask, journal: FakeJournal) -> None:
     """RFC 9110 §8.6: it would be that of the content of 200, and a cache would believe it."""
     answer = ask("os.write(1, b'Status: 304 Not Modified\\n\\n')", "/cgi-bin/x")
     assert (b"HTTP/1.1 304 Not Modified", False) == (answer.partition(b"\r\n")[0], b"Content-Length" in answer)
+
+
+@pytest.mark.parametrize("target", ["/cgi-bin", "/cgi-bin/", "/cgi-bin/x"])
+def test_directory_that_is_a_file_is_no_script(ask: Ask, journal: FakeJournal, tmp_path: Path, target: str) -> None:
+    """Its name is nobody's; it is not run under the name of another."""
+    directory = tmp_path / "root/cgi-bin"
+    directory.rmdir()
+    directory.write_text("#!/bin/sh\nprintf 'Content-Type: a/b\\n\\nran'\n")
+    directory.chmod(0o755)
+    assert b"HTTP/1.1 404 Not Found" == ask("", target).partition(b"\r\n")[0]
+    assert ("404", "no directory of scripts, but a file") == outcome(journal)

@@ -74,6 +74,8 @@ def find(vhost: Vhost, exchange: Exchange) -> "Script | Location":
             raise NoScript(404, "a path through a file")
     else:
         count = steps_to_file(vhost.root, (*above, *names)) - len(above)
+        if count < 1:
+            raise NoScript(404, "no directory of scripts, but a file")
     if any(hidden(name, place) for place, name in enumerate(target.segments[: prefix + count])):
         raise NoScript(404, "a dot-file")
     if "interpreter" not in options and names[count - 1].startswith("nph-"):

@@ -587,3 +587,23 @@ def test_file_under_a_status_without_content_is_not_sent(visit: Visit, tmp_path:
         answer.partition(b"\r\n\r\n")[2],
         told,
     )
+
+
+@pytest.mark.parametrize("frame", ["E", "C"])
+def test_descriptor_with_the_last_frame_is_not_kept(visit: Visit, journal: FakeJournal, frame: str) -> None:
+    """Nor is the connection: each of its requests would leave one more open."""
+    code = f"""
+        from selsock.handler.serve.channel import Channel
+        send = Channel.send
+        def say(self, kind, data=b"", descriptor=None):
+            send(self, b"{frame}" if kind == b"E" else kind, data, 1 if kind == b"E" else descriptor)
+        Channel.send = say
+        def application(environ, start_response):
+            {START}
+            return [b"x"]
+    """
+    answer, told = failing(visit(code), journal)
+    assert (b"x", "the application: a descriptor that has no place here") == (
+        answer.partition(b"\r\n\r\n")[2],
+        told,
+    )

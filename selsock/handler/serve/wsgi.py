@@ -88,9 +88,9 @@ class Conversation:
             self.channel.send(channel.REQUEST, self.request())
             while True:
                 kind, data, descriptor = self.channel.receive()
-                if kind == channel.END:
+                if descriptor is None and kind == channel.END:
                     return self.end()
-                if kind == channel.FAILED:
+                if descriptor is None and kind == channel.FAILED:
                     return self.fail("the application failed")
                 self.take(kind, data, descriptor)
         except TimeoutError:

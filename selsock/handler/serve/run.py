@@ -112,14 +112,14 @@ class Run:
         child = self.child
         client = (select.POLLIN if reading else 0) | (select.POLLOUT if self.outbox else 0)
         found: Watched = {self.client.socket.fileno(): (client, self.meet_client)}
-        if child.status is None:
-            found[child.life] = (select.POLLIN, self.note_end)
         if child.errors != CLOSED:
             found[child.errors] = (select.POLLIN, self.take_complaint)
         if child.input != CLOSED and self.inbox:
             found[child.input] = (select.POLLOUT, self.feed)
         if self.talking and not self.outbox:
             found[child.output] = (select.POLLIN, self.take_output)
+        if child.status is None:
+            found[child.life] = (select.POLLIN, self.note_end)  # last, for it closes what the others use
         return found
 
     def wait(self, events: "dict[int, int]") -> "list[tuple[int, int]]":

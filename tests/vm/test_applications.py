@@ -19,13 +19,47 @@ from tests.applications.resistance import (
     test_an_application_has_no_way_to_the_client,
     test_nothing_outlives_the_connection,
 )
-from tests.applications.visits import *
+from tests.applications.visits import (
+    found,
+    test_bottle_rest,
+    test_cgi_environment_is_made_from_nothing,
+    test_cgi_stderr_is_in_the_journal,
+    test_dav_by_cadaver,
+    test_dav_locks_outlive_the_connection,
+    test_django_admin_changes_a_model,
+    test_django_static_is_ours,
+    test_dokuwiki_edits_a_page,
+    test_dokuwiki_static_and_dynamic_lie_together,
+    test_flask_keeps_a_session,
+    test_flask_reads_content,
+    test_flask_sends_a_file,
+    test_git_clones_and_pushes,
+    test_perl_guest_book,
+)
 from tests.machines import image
 from tests.machines.vm import VirtualMachine
 from tests.vm.conftest import BootVm
 from tests.vm.expected_avcs import EXPECTED, matches
 
-__all__ = ["test_an_application_has_no_way_to_the_client", "test_nothing_outlives_the_connection"]
+__all__ = [
+    # Every application does here what it was made for; the rest of what is said of it natively needs no kernel.
+    "test_an_application_has_no_way_to_the_client",
+    "test_bottle_rest",
+    "test_cgi_environment_is_made_from_nothing",
+    "test_cgi_stderr_is_in_the_journal",
+    "test_dav_by_cadaver",
+    "test_dav_locks_outlive_the_connection",
+    "test_django_admin_changes_a_model",
+    "test_django_static_is_ours",
+    "test_dokuwiki_edits_a_page",
+    "test_dokuwiki_static_and_dynamic_lie_together",
+    "test_flask_keeps_a_session",
+    "test_flask_reads_content",
+    "test_flask_sends_a_file",
+    "test_git_clones_and_pushes",
+    "test_nothing_outlives_the_connection",
+    "test_perl_guest_book",
+]
 
 
 class ServedInVm:

@@ -7,6 +7,8 @@ use CGI qw(-utf8);
 use Encode qw(decode);
 use Fcntl qw(:flock);
 
+# Under -T, File::Spec takes no directory of the environment's, and would put uploads into /tmp.
+($ENV{TMPDIR}) = $ENV{TMPDIR} =~ m{\A(/[\w/]+)\z} or die 'no TMPDIR';
 my $cgi = CGI->new;
 my ($book) = $ENV{GUESTBOOK} =~ m{\A([\w/]+)\z} or die "no GUESTBOOK";
 if ($cgi->request_method eq 'POST') {

@@ -140,6 +140,7 @@ class DrainedJournal(FakeJournal):
     def __enter__(self) -> Self:
         self.kept: list[bytes] = []
         self.ended = threading.Event()
+        self.taking = threading.Lock()
         self.thread = threading.Thread(target=self.drain, daemon=True)
         self.thread.start()
         return self
@@ -155,11 +156,17 @@ class DrainedJournal(FakeJournal):
         """Take what comes until the end."""
         while not self.ended.is_set():
             if select.select([self.socket], [], [], 0.02)[0]:
+                self.take()
+
+    def take(self) -> None:
+        """Take what there is."""
+        with self.taking:
+            while select.select([self.socket], [], [], 0)[0]:
                 self.kept.append(self.socket.recv(1 << 20))
 
     def records(self) -> list[dict[str, str]]:
         """Every record so far, oldest first."""
-        time.sleep(0.05)  # what was sent before this call is there after it
+        self.take()  # what was sent before this call is there after it
         self.seen += [parse_record(self.kept.pop(0)) for _ in range(len(self.kept))]
         return self.seen
 

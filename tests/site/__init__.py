@@ -5,6 +5,7 @@ A hard link is what a customer with shell access can really make: the name is hi
 the other's.  Labels are set before the links are made, as on a real machine.
 """
 
+import gzip
 from pathlib import Path
 
 from tests.machines.install import Files
@@ -78,6 +79,8 @@ def files() -> Files:
         "/srv/vhosts/refused/index.html": page("refused"),
         "/srv/vhosts/mailed/index.html": page("Welcome to mailed"),
         "/srv/vhosts/code/htdocs/index.html": page("Code's own page"),
+        "/srv/vhosts/code/pub/a.txt": (b"plain", 0o644),
+        "/srv/vhosts/code/pub/a.txt.gz": (gzip.compress(b"plain", mtime=0), 0o644),
         "/srv/vhosts/code/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
         "/srv/vhosts/code/tmp/.keep": (b"", 0o644),
         "/etc/selsock/alpha.htpasswd": (ALICE + BOB, 0o644),

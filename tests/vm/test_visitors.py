@@ -49,6 +49,26 @@ def test_visits(vm: VirtualMachine, url: str, user: str, status: int, text: str)
     assert (answer.status, text in answer.content) == (status, True), answer
 
 
+@pytest.mark.parametrize(
+    ("path", "options", "status", "text"),
+    [
+        ("/pub/", (), 200, '<a href="a.txt">a.txt</a>'),
+        ("/pub/a.txt", (), 200, "plain"),
+        ("/pub/a.txt", ("--compressed",), 200, "plain"),
+        ("/pub/a.txt", ("--range", "1-2"), 206, "la"),
+        ("/pub/a.txt", ("--range", "9-"), 416, "416"),
+        ("/pub/a.txt", ("--header", "If-None-Match: *"), 304, ""),
+        ("/pub/a.txt", ("--request", "OPTIONS"), 204, ""),
+    ],
+)
+def test_static_files_need_nothing_but_their_domain(
+    vm: VirtualMachine, path: str, options: tuple[str, ...], status: int, text: str
+) -> None:
+    """Listings, ranges, conditions and what lies beside a file: no denial at all (see ``conftest``)."""
+    answer = curl(vm.http_port(80), f"http://code.example{path}", options=options)
+    assert (answer.status, text in answer.content) == (status, True), answer
+
+
 @pytest.mark.provokes("bob, in the staff's directory")
 def test_the_kernel_refuses_by_type(vm: VirtualMachine) -> None:
     """The rules let bob knock at /staff with the rights of the public; the kernel says no, and which types."""

@@ -63,7 +63,11 @@ def demo_yaml() -> str:
 
 def whole_yaml() -> str:
     """The configuration of the VM tests: the demo's with more vhosts, and with listeners for proxies."""
-    demo = demo_yaml().replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n").replace("listen: [80]\n", LISTEN)
+    demo = (
+        demo_yaml()
+        .replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n  tools: {execute: true}\n")
+        .replace("listen: [80]\n", LISTEN)
+    )
     return demo + (HERE / "more.yaml").read_text()
 
 
@@ -83,10 +87,19 @@ def files() -> Files:
         "/srv/vhosts/code/pub/a.txt.gz": (gzip.compress(b"plain", mtime=0), 0o644),
         "/srv/vhosts/code/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
         "/srv/vhosts/code/tmp/.keep": (b"", 0o644),
+        "/srv/vhosts/tooled/htdocs/index.html": page("Welcome to tooled"),
+        "/srv/vhosts/tooled/cgi-bin/where": (WHERE, 0o755),
         "/etc/selsock/alpha.htpasswd": (ALICE + BOB, 0o644),
         "/etc/selsock/beta.htpasswd": (CAROL, 0o644),
     }
 
+
+# A script that tells its context; the NUL at its end is left out.
+WHERE = b"""#!/bin/sh
+printf 'Content-Type: text/plain\\n\\n'
+read -r context </proc/self/attr/current
+printf '%s' "$context"
+"""
 
 # name in beta's tree, and what it is another name of: by category alone, and by type.
 LINKS = {

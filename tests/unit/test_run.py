@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """run: what a script does to its own pipes and place, as whole connections; SELinux alone is replaced."""
 
+import os
 import posix
 import textwrap
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ import pytest
 from selsock import errors
 from selsock.context import Context
 from selsock.handler import confine
-from selsock.handler.serve import run
+from selsock.handler.serve import child, run
 from selsock.model import Location, Vhost
 from selsock.names import AbsolutePath, HostName
 from tests.unit.fakes import DrainedJournal, FakeJournal, FakeKernel, Instance, compile_table
@@ -106,3 +107,23 @@ def test_directory_that_is_a_file_is_no_script(ask: Ask, journal: FakeJournal, t
     directory.chmod(0o755)
     assert b"HTTP/1.1 404 Not Found" == ask("", target).partition(b"\r\n")[0]
     assert ("404", "no directory of scripts, but a file") == outcome(journal)
+
+
+def test_no_process_is_500_and_leaves_nothing_open(
+    ask: Ask, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TasksMax= may be used up, by what earlier scripts have left running; a connection has a hundred requests."""
+
+    class Full:
+        def __getattr__(self, name: str) -> object:
+            return getattr(posix, name)
+
+        def fork(self) -> int:
+            raise BlockingIOError(11, f"{len(os.listdir('/proc/self/fd'))} open")
+
+    monkeypatch.setattr(child, "posix", Full())
+    twice = "/cgi-bin/x HTTP/1.1\r\nHost: dog.example\r\n\r\nGET /cgi-bin/x"
+    answer = ask("pass", twice)
+    reasons = [record["SELSOCK_REASON"] for record in journal.records() if record["SELSOCK_EVENT"] == "outcome"]
+    assert (2, 2, 1) == (answer.count(b"HTTP/1.1 500 "), len(reasons), len(set(reasons)))
+    assert "no process for " in reasons[0]

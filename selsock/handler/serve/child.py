@@ -63,10 +63,15 @@ class Child:
 def start(confined: Confined, script: Script, environ: "dict[str, bytes]") -> Child:
     """Run ``script``.  Raises NoScript when it cannot be run, or is not in the domain that it was to enter."""
     context = wanted_context(confined, script)
+    pipes: list[Pipe] = []
     try:
-        pipes = [posix.pipe2(posix.O_CLOEXEC) for _ in range(4)]
+        while len(pipes) < 4:
+            pipes.append(posix.pipe2(posix.O_CLOEXEC))
         pid = posix.fork()
     except OSError as error:
+        for pipe in pipes:
+            for end in pipe:
+                posix.close(end)
         raise NoScript(500, f"no process for {script.path}: {error.strerror}") from None
     (stdin, feed), (output, stdout), (errors, stderr), (told, tell) = pipes
     if pid == 0:

@@ -16,6 +16,7 @@ import pytest
 from selsock import errors
 from selsock.context import Context
 from selsock.handler import confine
+from selsock.handler.serve import wsgi
 from selsock.model import Location, Vhost
 from selsock.names import AbsolutePath, HostName
 from tests.unit.fakes import DrainedJournal, FakeJournal, FakeKernel, Instance, compile_table, wait_until
@@ -605,5 +606,26 @@ def test_descriptor_with_the_last_frame_is_not_kept(visit: Visit, journal: FakeJ
     answer, told = failing(visit(code), journal)
     assert (b"x", "the application: a descriptor that has no place here") == (
         answer.partition(b"\r\n\r\n")[2],
+        told,
+    )
+
+
+def test_no_process_is_500(visit: Visit, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TasksMax= may be used up by what another application of the connection has left running: no defect of ours."""
+
+    class Full:
+        def __getattr__(self, name: str) -> object:
+            return getattr(posix, name)
+
+        def fork(self) -> int:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(wsgi, "posix", Full())
+    answer, told = failing(visit(simple("pass")), journal)
+    assert (
+        b"HTTP/1.1 500 Internal Server Error",
+        "no process for the application: Resource temporarily unavailable",
+    ) == (
+        answer.partition(b"\r\n")[0],
         told,
     )

@@ -45,7 +45,10 @@ class Applications:
         """Answer one request.  Raises PeerFault, PeerGone, AdoptFault."""
         prefix = exchange.location.prefix
         if prefix not in self.children:
-            self.children[prefix] = start(confined, exchange)
+            try:
+                self.children[prefix] = start(confined, exchange)
+            except OSError as error:
+                return exchange.reply.fail(500, f"no process for the application: {error.strerror}")
         pid, end = self.children[prefix]
         outcome = Conversation(confined, exchange, end).hold()
         if outcome.cut or exchange.reply.failed:
@@ -56,7 +59,7 @@ class Applications:
 
 
 def start(confined: Confined, exchange: Exchange) -> "tuple[int, Channel]":
-    """Fork the child; return its pid and our end of the channel.  Raises OSError, which is a defect, or a limit."""
+    """Fork the child; return its pid and our end of the channel.  Raises OSError where a limit is reached."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     pid = posix.fork()
     if pid == 0:

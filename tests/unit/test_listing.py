@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tracemalloc
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -311,3 +312,20 @@ def test_module_is_imported_where_it_is_used_and_above_the_line(root: Path, opti
     )
     command = [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(root)]
     assert f"{loaded}\n" == subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def test_longest_page_fits_into_the_memory_of_an_instance(tmp_path: Path) -> None:
+    """Names as long as they may be, of letters that are escaped, and a wide one; MemoryMax= is 64M, Python has 11 of it."""
+    for number in range(listing.MOST - 1):
+        (tmp_path / (f"{number:05}" + '"' * 250)).touch()
+    (tmp_path / "\U0001f600").touch()
+    directory = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    tracemalloc.start()
+    try:
+        page = listing.list_directory(directory, "/d/", False)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        os.close(directory)
+    assert listing.MOST + 1 == page.count(b"<li>")
+    assert peak < 40_000_000

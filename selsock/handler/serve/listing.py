@@ -18,12 +18,14 @@ def list_directory(directory: int, path: str, top: bool) -> bytes:
     Raises OSError.
     """
     names, more = read_names(directory)
-    items = [] if top else ['<li><a href="../">../</a>']
-    items += [f'<li><a href="{escape_path(name)}">{name.translate(ESCAPES)}</a>' for name in sorted(names)]
     title = path.translate(ESCAPES)
-    rest = f"<p>There is more; only {MOST} entries were read.\n" if more else ""
-    page = f"<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n<ul>\n" + "\n".join(items) + f"\n</ul>\n{rest}"
-    return page.encode()
+    lines = [f"<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n<ul>\n".encode()]
+    if not top:
+        lines.append(b'<li><a href="../">../</a>\n')
+    # Encoded one by one: as text, a single letter that is wide would make the whole page four times as large.
+    lines += [f'<li><a href="{escape_path(name)}">{name.translate(ESCAPES)}</a>\n'.encode() for name in sorted(names)]
+    lines.append(f"</ul>\n<p>There is more; only {MOST} entries were read.\n".encode() if more else b"</ul>\n")
+    return b"".join(lines)
 
 
 def read_names(directory: int) -> "tuple[list[str], bool]":

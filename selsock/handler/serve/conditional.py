@@ -94,19 +94,23 @@ def matches(value: bytes, tag: bytes, strongly: bool) -> bool:
 def parse_tags(value: bytes) -> "list[bytes]":
     """The entity tags (§8.8.3) of a list (§5.6.1), with their quotes; none if anything in it is none."""
     found: list[bytes] = []
-    rest = value.strip(b" \t,")
+    text = value.strip(b" \t,")
+    place = 0
     while True:
-        start = 2 if rest.startswith(b"W/") else 0
-        end = rest.find(b'"', start + 1)
-        if rest[start : start + 1] != b'"' or end < 0 or rest[start + 1 : end].translate(None, ETAGC):
+        start = place + 2 if text.startswith(b"W/", place) else place
+        end = text.find(b'"', start + 1)
+        if text[start : start + 1] != b'"' or end < 0 or text[start + 1 : end].translate(None, ETAGC):
             return []
-        found.append(rest[: end + 1])
-        rest = rest[end + 1 :].lstrip(b" \t")
-        if not rest:
+        found.append(text[place : end + 1])
+        place = end + 1
+        comma = False
+        while text[place : place + 1] in (b" ", b"\t", b","):
+            comma = comma or text[place : place + 1] == b","
+            place += 1
+        if place == len(text):
             return found
-        if not rest.startswith(b","):
+        if not comma:
             return []
-        rest = rest.lstrip(b" \t,")
 
 
 def parse_date(value: bytes, now: float) -> int | None:

@@ -246,7 +246,11 @@ def test_index_of_the_suffix_is_run(site: Site, visit: Visit) -> None:
         ("/cgi-bin/.dir/x", 404, "a dot-file"),
         ("/cgi-bin/nph-x", 403, "a script that would write the whole response (RFC 3875 §5)"),
         ("/cgi-bin/plain", 403, "{root}/cgi-bin/plain could not be run: Permission denied"),
-        ("/cgi-bin/lost", 500, "{root}/cgi-bin/lost could not be run: No such file or directory"),
+        (
+            "/cgi-bin/lost",
+            500,
+            "{root}/cgi-bin/lost could not be run: No such file or directory (it, or the interpreter in its first line)",
+        ),
         ("/cgi-bin/bare", 500, "{root}/cgi-bin/bare could not be run: Exec format error"),
         ("/blog/x.RUN", 404, "not exactly .run"),
         ("/blog/none.run", 404, "No such file or directory"),
@@ -287,7 +291,10 @@ def test_missing_program_is_500(site: Site, visit: Visit, journal: FakeJournal) 
         (site.root / "lib/one").unlink()
         instance.send(request("/one", rest=CLOSE))
         assert instance.receive().startswith(b"HTTP/1.1 500 ")
-    assert ("500", f"{site.root}/lib/one could not be run: No such file or directory") == outcome(journal)
+    assert (
+        "500",
+        f"{site.root}/lib/one could not be run: No such file or directory (it, or the interpreter in its first line)",
+    ) == outcome(journal)
 
 
 # ---- what it gets

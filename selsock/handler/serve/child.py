@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Pipe = tuple[int, int]
 
 FORBIDDEN = (1, 13)  # EPERM, EACCES of errno(3)
+ABSENT = 2  # ENOENT: execve(2) says so of an interpreter, too
 CURRENT_BYTES = 4096
 TRANSITION_SECONDS = 1.0
 CLOSED = -1
@@ -84,6 +85,7 @@ def start(confined: Confined, script: Script, environ: "dict[str, bytes]") -> Ch
         posix.close(told)
         if number:
             reason = f"{script.command[0]} could not be run: {posix.strerror(number)}"
+            reason += " (it, or the interpreter in its first line)" if number == ABSENT else ""
             raise NoScript(403 if number in FORBIDDEN else 500, reason)
         if context is not None:
             verify(confined, pid, context)

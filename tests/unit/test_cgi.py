@@ -25,6 +25,7 @@ from selsock.handler.serve import child, run
 from selsock.model import Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network
 from tests.unit.fakes import DrainedJournal, FakeJournal, FakeKernel, Instance, compile_table, wait_until
+from tests.unit.test_wsgi import unchunked
 
 PUBLIC = Context.parse("selsock_public_t:s0")
 STAFF = Context.parse("selsock_staff_t:s0")
@@ -119,22 +120,6 @@ def parse(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     status, *lines = head.decode("latin-1").split("\r\n")
     fields = dict(line.lower().split(": ", 1) for line in lines)
     return int(status.split(" ")[1]), fields, unchunked(content) if "transfer-encoding" in fields else content
-
-
-def unchunked(data: bytes) -> bytes:
-    """The content in ``data``, strictly.  Raises ValueError unless the last chunk ends it."""
-    content = b""
-    while data:
-        size, _, data = data.partition(b"\r\n")
-        length = int(size, 16)
-        content, end, data = content + data[:length], data[length : length + 2], data[length + 2 :]
-        if end != b"\r\n":
-            raise ValueError("a chunk without end")
-        if not length:
-            if data:
-                raise ValueError("more behind the last chunk")
-            return content
-    raise ValueError("no last chunk")
 
 
 def ask(instance: Instance, data: bytes = b"") -> tuple[int, dict[str, str], bytes]:

@@ -216,12 +216,12 @@ def test_bottle_rest(served: Served) -> None:
         assert browser.get("/notes/milk").status == 404
 
 
-def test_content_in_chunks_is_lost_on_bottle(served: Served) -> None:
-    """PEP 3333 knows no content without CONTENT_LENGTH, and Bottle not wsgi.input_terminated: it reads nothing."""
+def test_content_in_chunks_reaches_bottle(served: Served) -> None:
+    """PEP 3333 knows no content without CONTENT_LENGTH, nor does Bottle: so it is told."""
     with Browser(served.connect, "bottle.example") as browser:
-        assert browser.request("PUT", "/notes/lost", pieces(b"abc")).status == 201
-        assert browser.get("/notes/lost").content == b""
-        assert browser.request("DELETE", "/notes/lost").status == 204
+        assert browser.request("PUT", "/notes/kept", pieces(b"abc")).status == 201
+        assert browser.get("/notes/kept").content == b"abc"
+        assert browser.request("DELETE", "/notes/kept").status == 204
 
 
 # wsgidav

@@ -82,6 +82,7 @@ def files() -> Files:
         "/srv/vhosts/closed/index.html": page("closed"),
         "/srv/vhosts/refused/index.html": page("refused"),
         "/srv/vhosts/mailed/index.html": page("Welcome to mailed"),
+        "/srv/www/example/index.html": page("Welcome to www"),
         "/srv/vhosts/code/htdocs/index.html": page("Code's own page"),
         "/srv/vhosts/code/pub/a.txt": (b"plain", 0o644),
         "/srv/vhosts/code/pub/a.txt.gz": (gzip.compress(b"plain", mtime=0), 0o644),

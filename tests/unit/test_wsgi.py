@@ -207,6 +207,7 @@ def test_environ_is_made_of_the_request_alone(visit: Visit) -> None:
         "wsgi.version": [1, 0],
         "wsgi.url_scheme": "http",
         "wsgi.input": "?",
+        "wsgi.input_terminated": True,
         "wsgi.errors": "?",
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
@@ -241,7 +242,7 @@ def test_child_has_an_environment_of_its_own(visit: Visit) -> None:
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 1000000])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_content_is_streamed_in(visit: Visit, size: int, chunked: bool) -> None:
-    """By length and by chunks; wsgi.input ends where the content does."""
+    """By length and by chunks, whose length is told as well; wsgi.input ends where the content does."""
     code = """
         import hashlib
         def application(environ, start_response):
@@ -257,11 +258,21 @@ def test_content_is_streamed_in(visit: Visit, size: int, chunked: bool) -> None:
     if chunked:
         chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (data[:1000], data[1000:]) if part)
         sent = request(method="POST", rest=CLOSE + "Transfer-Encoding: chunked\r\n") + chunks + b"0\r\n\r\n"
-        wanted += "('-', True)"
+        wanted += f"('{size}', True)"
     else:
         sent = request(method="POST", rest=CLOSE, content=data)
-        wanted += f"('{size if size else '-'}', False)"
+        wanted += f"('{size if size else '-'}', True)"
     assert wanted.encode() == ask(visit(code), sent)[2]
+
+
+@pytest.mark.parametrize(("size", "status"), [(9, 200), (10, 200), (11, 413)])
+def test_chunks_up_to_content_bytes_are_collected(visit: Visit, size: int, status: int) -> None:
+    """The application is told of the request when its content has come; what is too much for us it never sees."""
+    sent = request(method="POST", rest=CLOSE + "Transfer-Encoding: chunked\r\n")
+    sent += b"1\r\na\r\n%x\r\n%b\r\n0\r\n\r\n" % (size - 1, bytes(size - 1))
+    code = simple(f"{START}\nreturn [environ['CONTENT_LENGTH'].encode()]")
+    answer = ask(visit(code, {"content_bytes": 10}), sent)
+    assert (status, status == 413 or answer[2] == str(size).encode()) == (answer[0], True)
 
 
 def test_lines_of_content(visit: Visit) -> None:

@@ -41,6 +41,7 @@ def type_and_level(context: str) -> str:
         ("http://beta.example/shop/", CAROL, 200, "Carol's shop"),
         ("http://beta.example/shop/", ALICE, 401, "401 Unauthorized"),
         ("http://beta.example/", "", 200, "Welcome to beta"),
+        ("http://www.example/", "", 200, "Welcome to www"),
     ],
 )
 def test_visits(vm: VirtualMachine, url: str, user: str, status: int, text: str) -> None:

@@ -82,19 +82,17 @@ def environ_of(data: bytes, content: "io.BufferedReader", errors: "io.TextIOWrap
     environ: Environ = {
         name.decode(): value.decode("latin-1") for name, value in zip(parts[:-1:2], parts[1::2], strict=True)
     }
-    terminated = environ.pop("wsgi.input_terminated", "")
     environ |= {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": environ["REQUEST_SCHEME"],
         "wsgi.input": content,
+        "wsgi.input_terminated": True,  # it ends where the content does
         "wsgi.errors": errors,
         "wsgi.multithread": False,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
     }
-    if terminated:
-        environ["wsgi.input_terminated"] = True
     return environ
 
 

@@ -35,7 +35,10 @@ class Body:
     where the content ends, so every further ``read`` raises it again.
     """
 
-    __slots__ = ("buffer", "chunked", "chunks", "client", "expects", "fault", "finished", "left", "limits", "taken")
+    __slots__ = (
+        *("buffer", "chunked", "client", "limits"),
+        *("chunks", "expects", "fault", "finished", "kept", "left", "taken"),
+    )
 
     def __init__(self, client: Client, buffer: HeadBuffer, head: RequestHead, limits: Limits) -> None:
         self.client: Final = client
@@ -46,6 +49,7 @@ class Body:
         self.finished = head.content == 0
         self.expects = head.expects
         self.fault: PeerFault | None = None
+        self.kept: Final = bytearray()  # content that was collected and not been read yet
         self.chunks = 0
         self.taken = 0
 
@@ -56,6 +60,14 @@ class Body:
         """
         if self.fault is not None:
             raise self.fault
+        if self.kept:
+            data = bytes(self.kept[:size])
+            del self.kept[:size]
+            return data
+        return self.read_on(size)
+
+    def read_on(self, size: int) -> bytes:
+        """As ``read``, of what was neither collected nor is at fault."""
         if self.finished or size < 1:
             return b""
         try:
@@ -78,6 +90,15 @@ class Body:
         if not self.chunked and not self.left:
             self.finished = True
         return data
+
+    def collect(self) -> int:
+        """Read all of the content, and keep it for ``read``; its length, which an application has to be told.
+
+        Raises as ``read``.
+        """
+        while data := self.read_on(PORTION):
+            self.kept.extend(data)
+        return len(self.kept)
 
     def drain(self) -> bool:
         """Drop what the content handler has left, 64 KiB at most; whether the next request begins behind it.

@@ -54,9 +54,9 @@ class Run:
         self.left = LEFT_BYTES
         environ = variables(confined, exchange, script)
         if self.body.chunked:  # RFC 3875 §4.1.2: the script is told the length, so it has to be known
-            while data := self.body.read(PORTION):
-                self.inbox.extend(data)
-            environ["CONTENT_LENGTH"] = str(len(self.inbox)).encode()
+            environ["CONTENT_LENGTH"] = str(self.body.collect()).encode()
+            self.inbox.extend(self.body.kept)
+            self.body.kept.clear()
         self.child: Final = start(confined, script, environ)
 
     def hold(self) -> "Outcome | str":

@@ -29,13 +29,24 @@ def parse(lines: list[str]) -> set[Rule]:
     return found
 
 
+def names_of(query: Query, target: str) -> set[str]:
+    """What a rule may call the type ``target``: by its name, or by one of its attributes."""
+    (line,) = (line for line in query("seinfo", "-x", "-t", target) if line.startswith("type "))
+    return set(re.findall(r"\w+", line)[1:])
+
+
 def rules(query: Query, source: str, target: str = "", tclass: str = "", permissions: str = "") -> set[Rule]:
-    """The rules for ``source``; with ``target``, those that sesearch finds for it, attributes included."""
-    words = ["-A", "-s", source] + (["-t", target] if target else [])
+    """The rules for ``source``; with ``target``, those that hold for it, by its name or by an attribute.
+
+    One search for each source, since every one reads the whole policy.
+    """
+    names = names_of(query, target) if target else set()
     return {
         rule
-        for rule in parse(query("sesearch", *words))
-        if tclass in ("", rule[2]) and (not permissions or rule[3] in permissions.split())
+        for rule in parse(query("sesearch", "-A", "-s", source))
+        if (not target or rule[1] in names)
+        and tclass in ("", rule[2])
+        and (not permissions or rule[3] in permissions.split())
     }
 
 

@@ -176,6 +176,9 @@ def relabel(configuration: Configuration, before: frozenset[str] | None, selinux
         except OSError as error:
             # One customer's tree is no reason to leave all others without their table; his is not served.
             say(f"warning: {tree} could not be labelled ({error.strerror}); what lacks its label is not served")
+        for path in wanted:
+            if path and Path(tree).is_dir() and not Path(tree + path).exists():
+                say(f"warning: {tree}{path} does not exist yet; run restorecon -RF on it when it does")
     check_claims(configuration, selinux, say)
     for file in password_files(configuration):
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from selsock.context import Context
 from selsock.generate.contents import Content, Entry, check_domains, entries, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
-from selsock.generate.labels import Label, parse_labels
+from selsock.generate.labels import Label, is_executable, parse_labels
 from selsock.generate.levels import Level
 from selsock.generate.listeners import Endpoint, limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits
@@ -43,13 +43,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, the labels of its content, who starts programs in another domain, and what ``conflicts`` looks at."""
+    """A vhost, directories of scripts that nobody could run (``idle_scripts``), the labels of its content, who starts programs in another domain, and what ``conflicts`` looks at."""
 
     vhost: Vhost
     labels: tuple[Label, ...]
     entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
     source: Mapping
+    idle_scripts: tuple[AbsolutePath, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +125,10 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     basic = parse_auth(given.get("auth"))
     locations = builder.locations(basic is not None)
     labels = builder.labels()
+    idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
     vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary)
-    return Site(vhost, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given)
+    return Site(vhost, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
 
 
 def parse_auth(node: Node | None) -> Basic | None:
@@ -154,6 +156,7 @@ class SiteBuilder:
         self.inherited = parse_parts(given, around.domains).over(around.default)
         self.uses: list[Use] = []
         self.entries: set[Entry] = set()
+        self.scripts: list[AbsolutePath] = []
 
     def parse_temporary(self, given: Scalar) -> AbsolutePath:
         """The directory for temporary files, in the root and not the root itself.  Raises BadSource."""
@@ -200,6 +203,8 @@ class SiteBuilder:
         location = Location(prefix, settled, default, content.kind, content.options)
         check_domains(content, location, around.domains)
         self.entries |= entries(content, location, around.domains)
+        if content.scripts is not None:
+            self.scripts.append(content.scripts)
         return location
 
     def content(self, path: Scalar, given: Mapping) -> Content:

@@ -100,13 +100,15 @@ class Content:
     """How a location's content is made.
 
     ``shown`` is the directory whose files are served as they are, ``domain`` what a CGI program is to run in when not
-    in the visitor's, ``system`` whether that program is one of the system's.
+    in the visitor's, ``system`` whether that program is one of the system's; ``scripts`` the directory of those that
+    are not.
     """
 
     place: Place
     kind: str
     options: Options
     shown: AbsolutePath | None = None
+    scripts: AbsolutePath | None = None
     domain: Domain | None = None
     system: bool = False
 
@@ -159,7 +161,7 @@ def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domai
     """CGI programs (RFC 3875), in one of three forms.  Raises BadSource."""
     given.only(CGI)
     program, interpreter = given.get("program"), given.get("interpreter")
-    shown = None
+    shown = scripts = None
     if program is not None:
         forbid(given, ("directory", "interpreter", "suffix", "index"), "no such key beside program")
         options: Options = (("program", scalar(program).name(AbsolutePath)),)
@@ -171,12 +173,14 @@ def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domai
     else:
         forbid(given, ("suffix", "index"), "this key beside interpreter alone")
         options = (("directory", str(directory)),)
+        scripts = directory
     options += parse_environment(given.get("environment"))
     node = given.get("domain")
     domain = None if node is None else parse_target(scalar(node), domains)
     if domain is not None:
         options += (("domain", domain.type),)
-    return Content(given.place, "cgi", options, shown, domain, program is not None or interpreter is not None)
+    system = program is not None or interpreter is not None
+    return Content(given.place, "cgi", options, shown, scripts, domain, system)
 
 
 Parser = Callable[[Mapping, AbsolutePath, AbsolutePath, Domains], Content]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selsock.generate.domains import Access, Domain, Domains
 from selsock.generate.levels import Level
-from selsock.generate.places import parse_inside
+from selsock.generate.places import parse_inside, within
 from selsock.generate.rules import Partial, parse_context, parse_parts
 from selsock.generate.source import BadSource, Mapping, Node, Scalar, mapping, scalar
 from selsock.names import AbsolutePath, TypeName
@@ -77,3 +77,13 @@ def parse_access(given: Scalar) -> Access:
     if given.text not in known:
         given.refuse(f"{', '.join(known[:-1])} or {known[-1]}")
     return Access(given.text)
+
+
+def is_executable(scripts: AbsolutePath, labels: tuple[Label, ...], domains: Domains) -> bool:
+    """Whether anything in the directory of CGI ``scripts`` may be executed, as far as is known here: what a type of the
+    administrator's own may do is not."""
+    covering = max((label for label in labels if within(scripts, label.path)), key=lambda label: len(label.path))
+    inner = {label.type for label in labels if within(label.path, scripts)}
+    declared = {kind for domain in domains.values() for kind in domain.types}
+    able = {domain.script for domain in domains.values()}
+    return covering.type not in declared or bool(able & {covering.type, *inner})

@@ -48,6 +48,8 @@ def parse_root(given: Scalar) -> AbsolutePath:
 def parse_inside(root: AbsolutePath, given: Scalar) -> AbsolutePath:
     """A path that is given from ``root`` on, ``/`` being the root itself.  Raises BadSource."""
     below = "" if given.text == "/" else given.name(AbsolutePath)
+    if within(below, root):  # it would be looked for in the root, under the root's own name
+        given.refuse(f"a path from the root on, such as {below.removeprefix(root) or '/'}")
     if not AbsolutePath.accepts(root + below):
         given.refuse("1000 characters at most together with the root")
     return AbsolutePath(root + below)

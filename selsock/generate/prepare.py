@@ -42,6 +42,9 @@ def warn(configuration: Configuration) -> None:
     """Say on stderr what the operator should know."""
     if not configuration.required:
         print("warning: selinux: optional serves without confinement where SELinux does not enforce", file=sys.stderr)
+    for scripts in (path for site in configuration.sites for path in site.idle_scripts):
+        what = "nothing there can be run without access: execute in content"
+        print(f"warning: {scripts} holds CGI programs, and {what}", file=sys.stderr)
     for port in unusual_ports(configuration.listen):
         hint = f"semanage port -a -t http_port_t -p tcp {port}"
         print(

@@ -125,6 +125,10 @@ def do_forge(message: str) -> object:
     return "sent"
 
 
+def do_grow(size: str) -> object:
+    return len(bytearray(int(size)))
+
+
 def do_scan(wanted: str) -> object:
     """Count a secret in this process's memory, given as LENGTH:FIRST4HEX:SHA256, so that asking does not plant it."""
     length, prefix, digest = wanted.split(":")

@@ -183,6 +183,15 @@ def test_a_tree_that_can_not_be_labelled_is_a_warning(machine: Machine, monkeypa
     assert (machine.root / TABLE).exists()
 
 
+def test_a_missing_directory_with_a_label_of_its_own_is_a_warning(machine: Machine) -> None:
+    """What is made later takes the label of what it lies in."""
+    machine.extra = "    content: {/there: public, /missing: public}\n"
+    (machine.content / "there").mkdir()
+    machine.apply()
+    said = [line for line in machine.said if "does not exist yet" in line]
+    assert said == [f"warning: {machine.content}/missing does not exist yet; run restorecon -RF on it when it does"]
+
+
 def test_a_missing_password_file_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(path: str, context: str, outcome: object) -> None:
         raise FileNotFoundError(2, "No such file or directory", path)

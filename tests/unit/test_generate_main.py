@@ -165,6 +165,33 @@ def test_warnings(source: Path, capsys: Captured) -> None:
     ]
 
 
+CGI = """domains: {public: {execute: true}}
+vhosts:
+  a.example:
+    {root: /srv/a, domain: public, range: s0, contexts: [{any: true}], %s, locations: {/x: {cgi: {directory: /x/y}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "warned"),
+    [
+        ("content: {/z: {access: execute}}", True),
+        ("content: {/x: {access: write}}", True),
+        ("content: {/x: {access: execute}}", False),
+        ("content: {/x/y: {access: execute}}", False),
+        ("content: {/x/y/z: {access: execute}}", False),
+    ],
+)
+def test_scripts_that_nobody_could_run_are_a_warning(
+    source: Path, capsys: Captured, content: str, warned: bool
+) -> None:
+    """For the label of their own directory, of one above it, or of one in it."""
+    source.write_text(CGI % content)
+    assert main(["--check", str(source)]) == 0
+    line = "warning: /srv/a/x/y holds CGI programs, and nothing there can be run without access: execute in content"
+    assert capsys.readouterr().err.splitlines() == [line] * warned
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -1227,6 +1227,14 @@ REFUSED |= {
             "/./, /../ or a slash at the end, not 'tmp'"
         ),
     ),
+    "temporary with the root": (
+        W + "    temporary: /srv/a/tmp\n    locations: {/: {static: {directory: /w}}}\n",
+        "8:16: vhosts.a.example.temporary: expected a path from the root on, such as /tmp, not '/srv/a/tmp'",
+    ),
+    "directory that is the root": (
+        W + "    locations: {/: {static: {directory: /srv/a}}}\n",
+        "8:41: vhosts.a.example.locations./.static.directory: expected a path from the root on, such as /, not '/srv/a'",
+    ),
     "temporary shown": (
         W + "    temporary: /tmp\n",
         "8:16: vhosts.a.example.temporary: expected a directory of which location / shows nothing, not '/tmp'",

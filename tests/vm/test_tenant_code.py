@@ -125,6 +125,14 @@ def test_code_cannot_forge_a_decision(vm: VirtualMachine, attempt: Attempt) -> N
     assert [type_of(record["_SELINUX_CONTEXT"]) for record in records] == ["selsock_code_t"]
 
 
+def test_code_that_takes_too_much_memory_is_500(vm: VirtualMachine) -> None:
+    """MemoryMax= is that of the connection; the application is ended, and who serves the visitor goes on."""
+    mark = vm.mark()
+    assert curl(vm.http_port(80), "http://code.example/app?grow=200000000").status == 500
+    (outcome,) = vm.journal("SELSOCK_EVENT=outcome", since=mark)
+    assert outcome["SELSOCK_REASON"] == "the application: the other end is gone"
+
+
 def test_code_that_kills_its_parent_ends_the_connection(vm: VirtualMachine) -> None:
     """It may: the connection is cut without a byte, and nothing of it is left."""
     answer = curl_raw(vm, b"GET /app?kill=9 HTTP/1.1\r\nHost: code.example\r\n\r\n")

@@ -63,12 +63,14 @@ def demo_yaml() -> str:
 
 def whole_yaml() -> str:
     """The configuration of the VM tests: the demo's with more vhosts, and with listeners for proxies."""
-    demo = (
-        demo_yaml()
-        .replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n  tools: {execute: true}\n")
-        .replace("listen: [80]\n", LISTEN)
-    )
+    demo = demo_yaml().replace("  shop: {}\n", "  shop: {}\n  code: {python: true}\n").replace("listen: [80]\n", LISTEN)
     return demo + (HERE / "more.yaml").read_text()
+
+
+def machine_yaml() -> str:
+    """The configuration of the virtual machine: that, and a site whose scripts have a domain of their own."""
+    domains = "domains:\n  front: {}\n  tools: {execute: true}\n"
+    return whole_yaml().replace("domains:\n", domains, 1) + (HERE / "tooled.yaml").read_text()
 
 
 def files() -> Files:

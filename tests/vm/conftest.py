@@ -12,7 +12,7 @@ import pytest
 from tests.machines import image
 from tests.machines.evidence import pytest_configure, pytest_runtest_makereport, reporter
 from tests.machines.vm import VirtualMachine
-from tests.site import PROBE_POLICY, PROBE_START, PROXY_POLICY, files, probe_files, whole_yaml
+from tests.site import PROBE_POLICY, PROBE_START, PROXY_POLICY, files, machine_yaml, probe_files
 from tests.vm.expected_avcs import is_expected
 
 __all__ = ["BootVm", "boot_vm", "no_unexpected_avc", "pytest_configure", "pytest_runtest_makereport", "site", "vm"]
@@ -25,7 +25,7 @@ PORTS = (80, 443, 8080, 8443)
 def site() -> image.Recipe:
     """What is in the machine `vm`: selsock with the site of the tests on port 80, and the probe on port 8080."""
     return image.Recipe(
-        whole_yaml(), {**files(), **probe_files()}, {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY}
+        machine_yaml(), {**files(), **probe_files()}, {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY}
     )
 
 

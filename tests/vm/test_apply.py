@@ -4,7 +4,7 @@
 import pytest
 
 from tests.machines.vm import VirtualMachine
-from tests.site import page, whole_yaml
+from tests.site import machine_yaml, page
 from tests.visitor import curl
 
 NEW = """
@@ -31,7 +31,7 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
     vm.ssh("ln /srv/vhosts/alpha/index.html /srv/vhosts/new/stolen.html; ln -s /etc/shadow /srv/vhosts/new/shadow")
     mark = vm.mark()
     try:
-        said = generate(vm, whole_yaml().replace("domains:\n", "domains:\n  fresh: {}\n", 1) + NEW)
+        said = generate(vm, machine_yaml().replace("domains:\n", "domains:\n  fresh: {}\n", 1) + NEW)
         assert "loaded policy module selsock_tenants" in said
         assert "stolen.html" in said, "a file with a second name is reported, not relabelled"
         assert curl(vm.http_port(80), "http://new.example/").content == page("brand new")[0].decode()
@@ -50,7 +50,7 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
         assert "\nnew.example " in ledger
     finally:
         vm.ssh("rm -r /srv/vhosts/new")
-        generate(vm, whole_yaml())
+        generate(vm, machine_yaml())
     assert vm.ssh(f"cat {YAML}.ranges").stdout == ledger
     assert curl(vm.http_port(80), "http://new.example/").status == 421
     assert curl(vm.http_port(80), "http://alpha.example/").status == 200
@@ -58,9 +58,10 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
 
 def test_a_bad_configuration_changes_nothing(vm: VirtualMachine) -> None:
     """Exit 2, one line, and what served goes on serving."""
-    vm.put("/root/bad.yaml", whole_yaml().replace("range: auto", "rnage: auto", 1).encode())
+    bad, _, rest = machine_yaml().partition("range: auto")
+    vm.put("/root/bad.yaml", f"{bad}rnage: auto{rest}".encode())
     done = vm.ssh("selsock-generate /root/bad.yaml", check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("/root/bad.yaml:13:5: vhosts.alpha.example.rnage: ")
+    assert done.stderr.startswith(f"/root/bad.yaml:{len(bad.splitlines())}:5: vhosts.alpha.example.rnage: ")
     assert done.stderr.count("\n") == 1
     assert curl(vm.http_port(80), "http://alpha.example/").status == 200

@@ -24,7 +24,7 @@ def test_a_program_runs_in_its_own_domain_at_the_visitors_level(vm: VirtualMachi
     assert status == 200
     outcomes = vm.journal("SELSOCK_EVENT=outcome", "SELSOCK_VHOST=tooled.example", since=mark)
     (parent,) = [record["_SELINUX_CONTEXT"] for record in outcomes]
-    assert (type_of(context), type_of(parent)) == ("selsock_tools_t", "selsock_public_t")
+    assert (type_of(context), type_of(parent)) == ("selsock_tools_t", "selsock_front_t")
     assert level_of(context) == level_of(parent) != "s0"
     assert context.split(":")[:2] == parent.split(":")[:2]
 
@@ -38,7 +38,7 @@ def test_a_program_that_cannot_enter_its_domain_is_not_run(vm: VirtualMachine) -
         mark = vm.mark()
         assert ask(vm)[0] == 403
         record = only(vm, mark, "process2", "nnp_transition")
-        assert (type_of(record["scontext"]), type_of(record["tcontext"])) == ("selsock_public_t", "selsock_tools_t")
+        assert (type_of(record["scontext"]), type_of(record["tcontext"])) == ("selsock_front_t", "selsock_tools_t")
         outcomes = vm.journal("SELSOCK_EVENT=outcome", "SELSOCK_VHOST=tooled.example", since=mark)
         reason = "/srv/vhosts/tooled/cgi-bin/where could not be run: Operation not permitted"
         assert [record["SELSOCK_REASON"] for record in outcomes] == [reason]

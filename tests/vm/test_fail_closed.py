@@ -9,7 +9,7 @@ import pytest
 
 from selsock.generate.cdb_writer import compose
 from selsock.generate.records import table_record
-from selsock.model import Table
+from selsock.model import TABLE_FORMAT, Table
 from tests.machines.vm import VirtualMachine
 from tests.visitor import Answer, curl
 
@@ -160,7 +160,7 @@ def test_table_of_another_format_is_503(vm: VirtualMachine, table: bytes) -> Non
     """A whole cdb, but not ours; and one of a later format."""
     for records, reason in (
         ([(b"alpha.example", b"/srv")], "has no record 'table'"),
-        ([(b"table", b"format\t99\n")], "of another format than 1"),
+        ([(b"table", b"format\t99\n")], f"of another format than {TABLE_FORMAT}"),
     ):
         replace(vm, compose(records))
         check_refused(vm, 503, "fault", reason)

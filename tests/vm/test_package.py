@@ -39,9 +39,11 @@ NEXT = "OK from the next release"
 # The next release: its reason phrase tells it, and two of its modules fit no other release's.
 EDITS = {
     "selsock/__init__.py": ('"0.1.0"', '"0.1.1"'),
-    "selsock/handler/response.py": ('200: "OK"', f'200: "{NEXT}"'),
+    "selsock/handler/serve/reply.py": ('200: "OK"', f'200: "{NEXT}"'),
     "selsock/handler/table.py": ("locate", "locate_next"),
     "selsock/handler/connection.py": ("locate", "locate_next"),
+    "selsock/handler/serve/requests.py": ("locate", "locate_next"),
+    "selsock/handler/serve/script.py": ("locate", "locate_next"),
 }
 # What rpm, systemd, auditd, sshd and the policy store keep for themselves.
 NOT_OURS = (

@@ -26,11 +26,24 @@ if domain != "-":
         file.seek(0)
         file.write(":".join([*role, domain]))
 connection = socket.socket(socket.AF_UNIX)
+
+
+def answer():
+    data = b""
+    while part := connection.recv(65536):
+        data += part
+        head, end, content = data.partition(b"\\r\\n\\r\\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\\r\\n")[0]
+        if end and len(content) >= int(length):
+            break
+    return data.decode()
+
+
 try:
     connection.connect("/run/selsock/http.sock")
     for request in requests:
         connection.sendall(request.encode())
-        print(connection.recv(65536).decode())
+        print(answer())
 except OSError as error:
     print(error.strerror)
 """

@@ -25,7 +25,7 @@ from selsock.handler.serve import child
 from selsock.model import Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network
 from tests.unit.fakes import DrainedJournal, FakeJournal, FakeKernel, Instance, compile_table, wait_until
-from tests.unit.test_wsgi import unchunked
+from tests.unit.test_wsgi import gone, unchunked
 
 PUBLIC = Context.parse("selsock_public_t:s0")
 STAFF = Context.parse("selsock_staff_t:s0")
@@ -139,14 +139,6 @@ def outcome(journal: FakeJournal) -> tuple[str, str]:
 def complaints(journal: FakeJournal) -> list[str]:
     """What scripts said on standard error."""
     return [record["MESSAGE"] for record in journal.records() if record["SELSOCK_EVENT"] == "stderr"]
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 # ---- which script

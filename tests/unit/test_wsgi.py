@@ -64,6 +64,14 @@ def request(target: str = "/app", method: str = "GET", rest: str = "", content: 
 CLOSE = "Connection: close\r\n"
 
 
+def gone(pid: int) -> bool:
+    """Whether the process has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def simple(body: str) -> str:
     """An application of some statements."""
     return "def application(environ, start_response):\n" + textwrap.indent(textwrap.dedent(body), "    ")
@@ -583,7 +591,7 @@ def test_child_ends_with_the_connection(visit: Visit) -> None:
         instance.send(request(rest=CLOSE))
         pid = int(instance.receive().rpartition(b"\r\n")[2])
         instance.wait()
-    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2])
+    wait_until(lambda: gone(pid))
 
 
 def test_file_under_a_status_without_content_is_not_sent(visit: Visit, tmp_path: Path, journal: FakeJournal) -> None:

@@ -42,8 +42,9 @@ GIT = git -c safe.directory='$(CURDIR)'
 SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell $(GIT) ls-files '*.sh' 2>/dev/null)
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -p -m 644 -D -t
-# Byte code for the Python that runs it.  unchecked: a source that is never looked at costs no stat() per connection.
-COMPILE = $(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /)
+# Byte code for the Python that runs it: the handler in one file, and selsock-generate as usual.
+COMPILE = $(PYTHON3) -Xno_debug_ranges packaging/freeze.py $(CODE) $(DESTDIR) && \
+	$(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /) $(DESTDIR)$(CODE)
 
 .PHONY: help demo check unit fuzz rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:
@@ -146,7 +147,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 	find selsock -name '*.py' -exec install -p -m 644 -D {} $(DESTDIR)$(CODE)/{} \;
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/units units/*.j2
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/policy policy/*.j2
-	$(COMPILE) $(DESTDIR)$(CODE)
+	$(COMPILE)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
 	sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
 	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate

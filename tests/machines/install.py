@@ -37,8 +37,10 @@ def install_selsock(tree: Path) -> None:
     """Install this checkout as an operator without rpm would, with byte code for the tree's own Python."""
     # On the host, since a tree has no make; so what it would compile is for another Python.
     run(["make", "--no-print-directory", "install-selsock", f"DESTDIR={tree}", "COMPILE=:"], cwd=CHECKOUT)
-    compiled = ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _CODE]
-    run_in(tree, compiled)
+    run_in(tree, ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _CODE])
+    (release,) = (tree / _CODE.lstrip("/")).iterdir()
+    freeze = (CHECKOUT / "packaging/freeze.py").read_text()
+    run_in(tree, ["python3", "-Xno_debug_ranges", "-", f"{_CODE}/{release.name}"], input=freeze)
 
 
 def stage(tree: Path, vhost_yaml: str, files: Files) -> None:

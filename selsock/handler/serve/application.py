@@ -47,9 +47,9 @@ def run(end: Channel, options: "tuple[tuple[str, str], ...]") -> "NoReturn":
 def set_path(options: "tuple[tuple[str, str], ...]") -> None:
     """sys.path: the location's directories, its virtual environment or else the distribution's packages, the standard
     library; not selsock."""
-    own = sys.modules["selsock"].__path__[0].removesuffix("/selsock")
+    own = [path.removesuffix("/selsock") for path in sys.modules["selsock"].__path__]
     found = [value for name, value in options if name == "python"]
-    library = [path for path in sys.path if path != own]
+    library = [path for path in sys.path if path not in own]
     for name, value in options:
         if name == "venv":
             # As site.py would, but for .pth files, which are code that nobody named.

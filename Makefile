@@ -30,7 +30,8 @@ VENV = .venv/bin
 CRYPT = $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo python3-crypt-r)
 UNIT_PACKAGES = git python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
 	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
-MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps
+MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps \
+	strace
 VM_PACKAGES = chromium
 
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))

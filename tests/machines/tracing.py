@@ -25,7 +25,7 @@ UNIT = "etc/systemd/system/selsock@.service"
 PORT = 8321
 PATIENCE = 60.0  # no run waits for it; it only ends one that would hang
 # $0: the socket that stands for journald's.  The working directory becomes /.
-ENTER = """mount --make-rprivate /; mount -t proc proc proc; mount --rbind /dev dev; mount --bind "$0" run/systemd/journal/socket
+ENTER = f"""mount --make-rprivate /; mount -t proc proc proc; mount --rbind /dev dev; mount --bind "$0" {JOURNAL}
 exec chroot . "$@"
 """
 # $0: the program and its arguments, $1: the environment that its unit gives it; the connection is standard input.
@@ -56,12 +56,13 @@ def trace(root: Path, program: str, requests: Sequence[bytes], status: int = 200
         with client, own:
             strace = ["strace", "-ff", "-y", "-s", "0", "-o", f"{folder}/trace"]
             command = [*strace, *beside(root, f"{folder}/journal", program)]
-            process = subprocess.Popen(
-                command, stdin=own.fileno(), stderr=subprocess.PIPE, cwd=root, env={"PATH": PATH}
-            )
-            own.close()
-            answers = converse(client, requests)
-        errors = process.communicate(timeout=PATIENCE)[1].decode()
+            environment = {"PATH": PATH}
+            with subprocess.Popen(
+                command, stdin=own.fileno(), stderr=subprocess.PIPE, cwd=root, env=environment
+            ) as process:
+                own.close()
+                answers = converse(client, requests)
+                errors = process.communicate(timeout=PATIENCE)[1].decode()
         if not all(answer.startswith(b"HTTP/1.1 %d " % status) for answer in answers):
             raise AssertionError(f"{program}: {answers}\n{errors}{records(journal)}")
         return read_traces(Path(folder), program, str(root.resolve()))

@@ -84,7 +84,6 @@ SCENARIOS = {  # the requests of a connection, and the status of each
 STEP = 16384  # of code: a line more or less is no decision
 # Twenty runs on each suite differed in these alone.
 CHANCE = {
-    "wsgi, child 1": "call recvmsg",  # whether the last frame still finds the parent there, and its end is waited for
     "cgi": "call poll",  # whether the ends of a script's output, errors and life come one by one or together
 }
 ADVICE = """

@@ -41,9 +41,10 @@ class Channel:
             rights = []
             if descriptor is not None:
                 rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, DESCRIPTOR.pack(descriptor))]
-            header = HEADER.pack(kind, len(data))
-            sent = self.socket.sendmsg([header], rights)
-            self.socket.sendall(header[sent:] + data)
+            frame = HEADER.pack(kind, len(data)) + data
+            sent = self.socket.sendmsg([frame], rights)
+            if sent < len(frame):
+                self.socket.sendall(memoryview(frame)[sent:])
         except TimeoutError:
             raise
         except OSError as error:

@@ -148,7 +148,7 @@ def changes(expected: Record, actual: Record) -> list[str]:
     none: Counts = Counter()
     return [
         f"[{name}] {key}: {expected.get(name, none)[key]}, now {actual.get(name, none)[key]}"
-        for name in expected.keys() | actual.keys()
+        for name in sorted(expected.keys() | actual.keys())
         for key in sorted(beyond(actual.get(name, none), expected.get(name, none)))
         if actual.get(name, none)[key] != expected.get(name, none)[key]
     ]
@@ -173,7 +173,8 @@ def test_a_request_does_what_is_recorded(measured: tuple[Record, Counts], suite:
         for record in (kept(suite), measured[0])
     )
     assert expected, f"nothing is recorded of {name}"
-    assert changes(expected, actual) == [], ADVICE
+    found = changes(expected, actual)
+    assert found == [], "\n".join((*found, ADVICE))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ SCENARIOS = {  # the requests of a connection, and the status of each
     "two": ([GET.format("static", "")] * 2, 200),
 }
 STEP = 16384  # of code: a line more or less is no decision
-# Twenty runs on each suite differed in these alone.
+# Forty runs on each suite differed in this alone.
 CHANCE = {
     "cgi": "call poll",  # whether the ends of a script's output, errors and life come one by one or together
 }
@@ -133,7 +133,7 @@ def text_of(record: Record) -> str:
     )
 
 
-def kept(suite: str) -> Record:
+def recorded(suite: str) -> Record:
     """The record of ``suite`` in the repository."""
     record: Record = {}
     for part in (RECORDS / f"{suite}.txt").read_text().split("\n\n"):
@@ -170,7 +170,7 @@ def test_a_request_does_what_is_recorded(measured: tuple[Record, Counts], suite:
     """Neither more nor less, in any of its processes."""
     expected, actual = (
         {process: counts for process, counts in record.items() if process.partition(",")[0] == name}
-        for record in (kept(suite), measured[0])
+        for record in (recorded(suite), measured[0])
     )
     assert expected, f"nothing is recorded of {name}"
     found = changes(expected, actual)

@@ -178,9 +178,8 @@ def test_no_slow_module_is_loaded() -> None:
     assert set() == loaded("import selsock.handler.__main__") & set(SLOW.split())
 
 
+# serve as it is installed, up to its last two lines, and then:
 BELOW = """
-import sys
-sys.path.append(sys.argv[1])
 import selsock.handler.__main__
 from selsock.cores import posix, socket
 from selsock.handler import confine, connection
@@ -208,8 +207,21 @@ peer, own = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 peer.sendall(b"GET %b HTTP/1.1\\r\\nHost: dog.example\\r\\n%b\\r\\n" % (sys.argv[4].encode(), sys.argv[5].encode()))
 peer.shutdown(1)
 connection.handle(Client(own, "192.0.2.1"), Access("192.0.2.1"), sys.argv[2], Kernel(), Journal(sys.argv[3]))
-print(sorted(set(sys.modules) - before), *opened, sep="\\n")
+print([name for name in set(sys.modules) - before if name not in sys.meta_path[0].modules], *opened, sep="\\n")
 """
+
+
+def frozen(directory: Path) -> str:
+    """The program serve, but for its last two lines, with the modules of this checkout frozen into ``directory``."""
+    write = f"import freeze, marshal, sys; from pathlib import Path; modules = freeze.freeze(Path({str(ROOT)!r}), Path('/'));"
+    write += (
+        f"Path({str(directory)!r}, f'handler.{{sys.implementation.cache_tag}}').write_bytes(marshal.dumps(modules))"
+    )
+    subprocess.run(["/usr/bin/python3", "-B", "-c", write], check=True, cwd=ROOT / "packaging")
+    text = (ROOT / "packaging/serve.in").read_text().replace("@CODE@", str(directory))
+    program, end, _ = text.partition("from selsock.handler.__main__ import main\n")
+    assert end
+    return program
 
 
 # Precondition, multipart, and a content coding: what may need a module, a codec or the system's randomness.
@@ -228,7 +240,8 @@ FIELDS = 'If-None-Match: "x"\r\nIf-Range: "x"\r\nRange: bytes=0-0,2-2\r\nAccept-
 def test_nothing_is_loaded_or_opened_below_the_line_but_content(
     tmp_path: Path, target: str, fields: str, options: str, opened: list[str]
 ) -> None:
-    """After setcon: no import, no codec, no time zone; only our own status in /proc, the root, and the file asked for."""
+    """After setcon: no module but from memory, no codec, no time zone; only our own status in /proc, the root, and the
+    file asked for."""
     from selsock.context import Context
     from selsock.model import Location, Vhost
     from selsock.names import AbsolutePath, HostName
@@ -246,8 +259,8 @@ def test_nothing_is_loaded_or_opened_below_the_line_but_content(
             "-S",
             "-B",
             "-c",
-            BELOW,
-            str(ROOT),
+            frozen(tmp_path) + BELOW,
+            "serve",
             str(table),
             journal.path,
             target,

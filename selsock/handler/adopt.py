@@ -21,18 +21,19 @@ class Client:
 
     ``answered`` is set with the first byte of a response: after it, no second response may start.  ``head_only`` says
     that the request at hand is HEAD, whose answers carry no content.  ``scheme`` and ``port`` are what the visitor used;
-    ``field`` is the one that tells his address in each request, if any.
+    ``field`` is the one that tells his address in each request, if any.  ``listener`` is where he came in: its port or path.
     """
 
     __slots__ = (
-        *("address", "field", "port", "scheme", "socket"),
+        *("address", "field", "listener", "port", "scheme", "socket"),
         *("answered", "head_only", "deadline", "end", "least", "moved", "waited"),
     )
 
-    def __init__(self, connection: "socket.socket", address: str, port: int = 80) -> None:
+    def __init__(self, connection: "socket.socket", address: str, own: "str | tuple[str, int]" = ("", 80)) -> None:
         self.socket: Final = connection
         self.address = address
-        self.port = port
+        self.port = own[1] if isinstance(own, tuple) else 80
+        self.listener = str(self.port) if isinstance(own, tuple) else own
         self.scheme = "http"
         self.field = b""
         self.answered = self.head_only = False
@@ -141,7 +142,7 @@ def adopt(environ: "dict[bytes, bytes]", pid: int) -> Client:
         own = connection.getsockname()
     except OSError as error:
         raise PeerGone(f"left before it was adopted: {error.strerror}") from None
-    return Client(connection, plain_address(peer), own[1] if isinstance(own, tuple) else 80)
+    return Client(connection, plain_address(peer), own)
 
 
 def plain_address(peer: object) -> str:

@@ -13,9 +13,8 @@ from selsock.handler.identify import Credentials, identify
 from selsock.handler.journal import NOTICE, WARNING, Journal
 from selsock.handler.kernel import Kernel, check
 from selsock.handler.label import Decision, label
-from selsock.handler.proxy import arrive, visitor
 from selsock.handler.response import http_date
-from selsock.handler.serve.dispatch import load
+from selsock.handler.serve.dispatch import Handlers
 from selsock.handler.serve.requests import serve_requests
 from selsock.handler.table import OpenTable, locate
 
@@ -36,23 +35,29 @@ def handle(
         journal.record(WARNING, "serving UNCONFINED, as selinux: optional allows", event="unconfined")
     access.done("table")
 
-    buffer = HeadBuffer(limits.head_bytes)
-    credentials = Credentials()
-    arrive(client, buffer, table, enforce)
-    access.address = client.address
+    buffer, credentials = HeadBuffer(limits.head_bytes), Credentials()
+    if (listener := table.listener(client.listener)) is not None:
+        from selsock.handler.proxy import arrive
+
+        arrive(client, buffer, listener, limits, enforce)
+        access.address = client.address
     access.head = head = read_head(client, buffer, limits, limits.first_byte_seconds)
-    access.address = client.address = visitor(client, head)
+    if client.field:
+        from selsock.handler.proxy import visitor
+
+        access.address = client.address = visitor(client, head)
     access.done("head")
     vhost = table.vhost(head.host)
     access.vhost = vhost.name
     identity = identify(head, buffer, credentials, vhost)
     access.user = identity.user or ""
     access.done("identify")
-    decision = label(identity, client.address, vhost, locate(vhost, head.target.segments))
+    location = locate(vhost, head.target.segments)
+    decision = label(identity, client.address, vhost, location)
     access.context = str(decision.context)
     record_decision(journal, access, decision)
     http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
-    serve = serve or load(vhost)
+    serve = serve or Handlers(location.kind).serve
     access.done("label")
     confined = confine(decision.context, vhost, credentials, buffer, table, journal, kernel, enforce)
     access.done("confine")

@@ -8,7 +8,6 @@ verified, in one ``Credentials``, so that they can be wiped in place.
 from selsock.cores import Final, binascii, operator, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
-from selsock.handler.htpasswd import verify
 from selsock.model import Basic, Vhost
 from selsock.names import UserName
 
@@ -132,6 +131,8 @@ def judge(credentials: bytes, basic: Basic) -> bytes:
         return REFUSED + b"credentials that are no base64 of UTF-8 (RFC 7617 \xc2\xa72)"
     if not colon or not UserName.accepts(name) or b"\0" in password:
         return REFUSED + b"credentials that are no user, colon and password (RFC 7617 \xc2\xa72)"
+    from selsock.handler.htpasswd import verify  # in the child alone
+
     if not verify(basic.file, user, password):
         return REFUSED + b"wrong password or unknown user " + user
     return GRANTED + user

@@ -9,8 +9,7 @@ from selsock.cores import socket, struct, time
 from selsock.errors import PeerFault
 from selsock.handler.adopt import Client, plain_address
 from selsock.handler.head import HeadBuffer, RequestHead, more
-from selsock.handler.table import OpenTable
-from selsock.model import Listener
+from selsock.model import Limits, Listener
 
 SO_PEERCRED, SO_PEERSEC = 17, 31  # <asm-generic/socket.h>
 EADDRNOTAVAIL = 99
@@ -22,20 +21,16 @@ LOCAL, PROXY = 0x20, 0x21  # version and command, §2.2
 FAMILIES = {b"TCP4": socket.AF_INET, b"TCP6": socket.AF_INET6, 0x11: socket.AF_INET, 0x21: socket.AF_INET6}
 
 
-def arrive(client: Client, buffer: HeadBuffer, table: OpenTable, enforce: bool) -> None:
-    """Find out by which listener ``client`` has come, and for whom it speaks if a proxy's word is taken there.
+def arrive(client: Client, buffer: HeadBuffer, listener: Listener, limits: Limits, enforce: bool) -> None:
+    """Find out for whom ``client``, who has come by ``listener``, speaks.
 
     Raises PeerFault 400, 403 or 408; PeerGone when nothing came.
     """
-    own = client.socket.getsockname()
-    listener = table.listener(str(own[1] if isinstance(own, tuple) else own))
-    if listener is None:
-        return
     check_peer(client, listener, enforce)
     client.scheme, client.field = listener.scheme, listener.field
     client.port = 443 if client.scheme == "https" else 80
     if listener.kind == "protocol":
-        source = read_header(client, buffer, table.settings.limits.first_byte_seconds)
+        source = read_header(client, buffer, limits.first_byte_seconds)
         client.address, client.port = source or (client.address, client.port)
 
 
@@ -131,11 +126,9 @@ def read_address(text: bytes, family: int) -> str:
 
 
 def visitor(client: Client, head: RequestHead) -> str:
-    """The address of whom ``head`` is from: where a field tells it, the last one in it, which is what the proxy wrote.
+    """The address of whom ``head`` is from, where a field tells it: the last one in it, which is what the proxy wrote.
 
     Raises PeerFault 400.
     """
-    if not client.field:
-        return client.address
     last = head.fields.get(client.field, b"").rpartition(b",")[2].strip(b" \t")
     return read_address(last, socket.AF_INET6 if b":" in last else socket.AF_INET)

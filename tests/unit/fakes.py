@@ -208,7 +208,7 @@ def connect_to(listener: socket.socket) -> tuple[socket.socket, Client]:
     end.connect(listener.getsockname())
     own = listener.accept()[0]
     connection = cores.socket.socket(fileno=own.detach())
-    return end, Client(connection, plain_address(connection.getpeername()))
+    return end, Client(connection, plain_address(connection.getpeername()), connection.getsockname())
 
 
 def compile_table(

@@ -19,7 +19,7 @@ from selsock.handler.confine import Confined
 from selsock.handler.head import HeadBuffer, read_head
 from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
-from selsock.handler.serve.dispatch import load
+from selsock.handler.serve.dispatch import Handlers
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
 from selsock.handler.table import locate
@@ -67,7 +67,7 @@ def answer_to(vhost: Vhost, client: Client, close: bool = False) -> Outcome:
     head = read_head(client, buffer, Limits(), 5.0)
     location = locate(vhost, head.target.segments)
     exchange = Exchange(client, buffer, head, Limits(), location, None, close, Journal("/none"))
-    return load(vhost)(Confined("test", vhost, Credentials(), buffer), exchange)
+    return Handlers(exchange.location.kind).serve(Confined("test", vhost, Credentials(), buffer), exchange)
 
 
 def ask(

@@ -15,6 +15,7 @@ import pytest
 
 from selsock import cores
 from selsock.errors import Challenge, IdentityFault
+from selsock.handler import htpasswd
 from selsock.handler import identify as module
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.handler.identify import Credentials, Identity, identify, judge
@@ -255,7 +256,7 @@ def test_judge_never_says_granted_without_verify(monkeypatch: pytest.MonkeyPatch
         asked.append((path, user, password))
         return True
 
-    monkeypatch.setattr(module, "verify", verify)
+    monkeypatch.setattr(htpasswd, "verify", verify)
     rule = Basic(Realm.parse("kennel"), AbsolutePath.parse("/x"))
     assert b"granted dog" == judge(basic("dog", "a:b").encode(), rule)
     assert [("/x", b"dog", b"a:b")] == asked

@@ -294,26 +294,6 @@ def test_directory_that_can_not_be_read_is_403(root: Path) -> None:
     (root / "d").chmod(0o755)
 
 
-# ---- when it is loaded
-
-
-@pytest.mark.parametrize(
-    ("options", "loaded"), [("{}", False), ("{'listing': 'yes'}", True), ("{'listing': 'no'}", False)]
-)
-def test_module_is_imported_where_it_is_used_and_above_the_line(root: Path, options: str, loaded: bool) -> None:
-    """By ``dispatch.load``: below the line, an import would open files in the tenant's domain."""
-    script = (
-        "import sys; sys.path.append(sys.argv[1])\n"
-        "from pathlib import Path\n"
-        "from tests.unit.static_site import site\n"
-        "from selsock.handler.serve.dispatch import load\n"
-        f"load(site(Path(sys.argv[2]), options={options}))\n"
-        "print('selsock.handler.serve.listing' in sys.modules)\n"
-    )
-    command = [sys.executable, "-c", script, str(Path(__file__).parents[2]), str(root)]
-    assert f"{loaded}\n" == subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def test_longest_page_fits_into_the_memory_of_an_instance(tmp_path: Path) -> None:
     """Names as long as they may be, of letters that are escaped, and a wide one; MemoryMax= is 64M, Python has 11 of it."""
     for number in range(listing.MOST - 1):

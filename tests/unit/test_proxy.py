@@ -21,7 +21,7 @@ from selsock.errors import PeerFault, PeerGone
 from selsock.handler import proxy
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.proxy import arrive, check_peer, is_own, read_header, visitor
+from selsock.handler.proxy import arrive, check_peer, is_own, read_header
 from selsock.handler.table import OpenTable
 from selsock.model import Limits, Listener
 from tests.unit.fakes import FakeKernel, Instance, compile_table, connect, connect_to
@@ -350,7 +350,9 @@ def arrived(table: Path, listener: socket.socket, data: bytes = b"") -> Client:
     peer, client = connect_to(listener)
     with peer:
         peer.sendall(data)
-        arrive(client, HeadBuffer(16384), OpenTable(str(table)), enforce=False)
+        found = OpenTable(str(table)).listener(client.listener)
+        if found is not None:
+            arrive(client, HeadBuffer(16384), found, Limits(), enforce=False)
     client.socket.close()
     return client
 
@@ -488,12 +490,3 @@ def test_elsewhere_the_field_means_nothing(world: World) -> None:
         instance.send(request(rest="X-Real-IP: 10.9.8.7\r\nX-Forwarded-For: 10.9.8.7\r\nConnection: close\r\n"))
         assert 200 == status_of(instance.receive())
     assert [("192.0.2.1", "vhost.yaml:anonymous")] == decisions(world)
-
-
-def test_visitor_without_a_field_is_the_peer() -> None:
-    """The head is not looked at."""
-    peer, client = connect("192.0.2.1")
-    with peer:
-        peer.sendall(request(rest="X-Real-IP: 10.9.8.7\r\n"))
-        head = read_head(client, HeadBuffer(16384), Limits(), 10.0)
-        assert "192.0.2.1" == visitor(client, head)

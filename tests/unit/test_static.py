@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from selsock.errors import PeerFault, PeerGone, TableFault
 from selsock.handler.adopt import Client
-from selsock.handler.serve import media, static
+from selsock.handler.serve import media, representation, static
+from selsock.handler.serve.representation import SMALL
 from tests.unit.fakes import connect, patience
 from tests.unit.static_site import OLD, Answer, answer_to, ask, put, site
 
@@ -569,8 +571,35 @@ def meddle(root: Path, size: int, fields: str = "") -> tuple[bytes, Exception | 
 @pytest.mark.parametrize("size", [0, 3])
 def test_file_cut_while_it_is_sent_cuts_the_connection(root: Path, size: int) -> None:
     """RFC 9112 §8: the length can not be kept; nothing else may be put in its place, no second response above all."""
+    put(root / "a.txt", b"text" + bytes(SMALL - 3))
+    content, raised = meddle(root, size)
+    assert (b"text"[:size], f"the file ended {SMALL + 1 - size} bytes early") == (content, str(raised))
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_small_file_cut_before_it_is_read_cuts_the_connection(
+    root: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves with its head, in one segment, and is looked at before that."""
+    wrapped = representation.check_preconditions
+
+    def cut(*arguments: Any) -> Any:
+        os.truncate(root / "a.txt", size)
+        return wrapped(*arguments)
+
+    monkeypatch.setattr(representation, "check_preconditions", cut)
     content, raised = meddle(root, size)
     assert (b"text"[:size], f"the file ended {4 - size} bytes early") == (content, str(raised))
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL])
+def test_file_of_any_size_is_whole(root: Path, size: int) -> None:
+    """On either side of what leaves with the head."""
+    put(root / "a.txt", bytes(index % 251 for index in range(size)))
+    answer = ask(root, "/a.txt")
+    assert (200, str(size)) == (answer.status, answer.fields["content-length"])
+    assert bytes(index % 251 for index in range(size)) == answer.content
+    assert size == answer.outcome.content
 
 
 @pytest.mark.parametrize(("size", "content"), [(1, b""), (2, b"x")])

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    Handlers = dict[str, Callable[[Confined, Exchange], Outcome]]
+    # The content handler of a kind of location.
+    Handlers = Callable[[str], Callable[[Confined, Exchange], Outcome]]
 
 REDIRECTS = 10
 
@@ -34,7 +35,7 @@ class Scripts:
             found = find(confined.vhost, exchange)
             if not isinstance(found, Script):
                 exchange.location = found
-                return self.handlers["static"](confined, exchange)
+                return self.handlers("static")(confined, exchange)
             run = Run(confined, exchange, found)
         except NoScript as refused:
             return exchange.reply.page(refused.status, refused.reason)
@@ -55,4 +56,4 @@ class Scripts:
         if location is None:
             return exchange.reply.fail(500, "the script: a local redirect into another context")
         exchange.redirect(target, location)
-        return self.handlers[location.kind](confined, exchange)
+        return self.handlers(location.kind)(confined, exchange)

@@ -1,47 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dispatch: the content handlers of a vhost, by the kind of location."""
+"""dispatch: the content handler of a location, by its kind.
+
+Each is imported when the first request wants it, the handler of the first request above the line.  Below it, too, an
+import opens nothing: libexec/selsock/serve has read all modules into memory (packaging/freeze.py).
+"""
 
 from selsock.handler.serve import static
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from selsock.handler.confine import Confined
     from selsock.handler.serve.exchange import Exchange
     from selsock.handler.serve.reply import Outcome
-    from selsock.model import Vhost
 
     # A content handler: it needs a Confined, which only ``confine`` can make.
     Serve = Callable[[Confined, Exchange], Outcome]
 
 
-def load(vhost: "Vhost") -> "Serve":
-    """Import what the locations of ``vhost`` need, above the line, and return the function that serves them.
+class Handlers:
+    """The content handlers of one connection; ``kind`` is that of the location that the first request is for."""
 
-    Below the line an import would open files in the tenant's domain.
-    """
-    handlers: dict[str, Serve] = {"static": static.serve}
-    kinds = {location.kind for location in vhost.locations}
-    if "wsgi" in kinds:
-        from selsock.handler.serve.wsgi import Applications
+    __slots__ = ("found",)
 
-        handlers["wsgi"] = Applications().serve
-    if any(("listing", "yes") in location.options for location in vhost.locations):
-        from selsock.handler.serve.listing import list_directory
+    def __init__(self, kind: str) -> None:
+        self.found: Final[dict[str, Serve]] = {"static": static.serve}
+        self.of(kind)
 
-        handlers["static"] = lambda confined, exchange: static.serve(confined, exchange, list_directory)
-    if "cgi" in kinds:
-        from selsock.handler.serve.cgi import Scripts
+    def of(self, kind: str) -> "Serve":
+        """The one for ``kind``, a name of ``model.KINDS``."""
+        if kind not in self.found:
+            if kind == "wsgi":
+                from selsock.handler.serve.wsgi import Applications
 
-        handlers["cgi"] = Scripts(handlers).serve
+                self.found[kind] = Applications().serve
+            else:
+                from selsock.handler.serve.cgi import Scripts
 
-    def serve(confined: "Confined", exchange: "Exchange") -> "Outcome":
+                self.found[kind] = Scripts(self.of).serve
+        return self.found[kind]
+
+    def serve(self, confined: "Confined", exchange: "Exchange") -> "Outcome":
+        """Answer one request.  Raises PeerFault, PeerGone, TableFault, AdoptFault."""
         if exchange.head.method == "TRACE":  # RFC 9110 §9.3.8: it would show what a proxy has added
             return exchange.reply.page(405, fields=[("Allow", static.ALLOW)])
         if exchange.head.target.raw == "*":  # RFC 9110 §9.3.7: OPTIONS for the server as a whole
             exchange.reply.begin(204, [("Allow", static.ALLOW)], None)
             return exchange.reply.end()
-        return handlers[exchange.location.kind](confined, exchange)
-
-    return serve
+        return self.of(exchange.location.kind)(confined, exchange)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""listing: what is in a directory, as a page.  Imported where a location has ``listing``, and before the line.
+"""listing: what is in a directory, as a page.  Imported when the first is asked for.
 
 It names what a request could get: directories and regular files, neither links nor dot-files, nor names that no path
 may hold (target.py): those that are not UTF-8, or have a control character in them.

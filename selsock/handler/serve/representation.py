@@ -9,7 +9,6 @@ from selsock.cores import posix, time
 from selsock.handler.response import http_date
 from selsock.handler.serve.conditional import Validators, evaluate, same_as_before, validators
 from selsock.handler.serve.exchange import Exchange
-from selsock.handler.serve.ranges import MOST, content_range, parse_ranges, part_heads
 from selsock.handler.serve.reply import Outcome
 
 TYPE_CHECKING = False
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from selsock.handler.serve.reply import Fields
 
 VARY = ("Vary", "Accept-Encoding")
+SMALL = 16384  # bytes; a file up to that size leaves with its head, in one segment
 
 
 def send(exchange: Exchange, file: int, status: "posix.stat_result", own: "Fields") -> Outcome:
@@ -34,13 +34,16 @@ def send(exchange: Exchange, file: int, status: "posix.stat_result", own: "Field
         fields.append(("Last-Modified", http_date(current.modified)))
     value = head.fields.get(b"range")
     if head.method == "GET" and value is not None and same_as_before(head.fields, current, now):  # §14.2: GET alone
+        from selsock.handler.serve.ranges import MOST, parse_ranges
+
         # With several parts nobody could tell whether Content-Encoding speaks of each of them or of all together.
         most = 1 if any(name == "Content-Encoding" for name, _ in own) else MOST
         parts = parse_ranges(value, status.st_size, most)
         if parts is not None:
             return send_parts(exchange, file, status.st_size, parts, fields)
-    reply.begin(200, fields, status.st_size)
-    reply.write_file(file, 0, status.st_size)
+    small = posix.pread(file, status.st_size, 0) if status.st_size <= SMALL else b""
+    reply.begin(200, fields, status.st_size, small)
+    reply.write_file(file, len(small), status.st_size - len(small))
     return reply.end()
 
 
@@ -61,6 +64,8 @@ def send_parts(exchange: Exchange, file: int, size: int, parts: "list[tuple[int,
 
     ``fields`` are those of the whole, Content-Type first.  Raises PeerGone.
     """
+    from selsock.handler.serve.ranges import content_range, part_heads
+
     reply = exchange.reply
     if not parts:
         reason = "a range that is not in the file"

@@ -10,7 +10,6 @@ from selsock.handler.identify import Identity
 from selsock.handler.journal import NOTICE, Journal
 from selsock.handler.kernel import Kernel
 from selsock.handler.label import Decision, label
-from selsock.handler.proxy import visitor
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.table import locate
 from selsock.model import Limits, Location
@@ -74,11 +73,14 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
             return False
     elif not confined.credentials.recognise(head, confined.buffer):
         return False
-    try:
-        if visitor(client, head) != client.address:
+    if client.field:
+        from selsock.handler.proxy import visitor
+
+        try:
+            if visitor(client, head) != client.address:
+                return False
+        except PeerFault:
             return False
-    except PeerFault:
-        return False
     return within(head.target.segments, confined, identity, client, decision) is not None
 
 

@@ -12,18 +12,15 @@ from selsock.handler.confine import Confined
 from selsock.handler.serve.conditional import Validators
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.media import media_type
-from selsock.handler.serve.negotiation import acceptable
 from selsock.handler.serve.reply import Outcome, Reply
 from selsock.handler.serve.representation import VARY, check_preconditions, send
 from selsock.model import Location, Vhost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Final
 
     Names = tuple[str, ...]
-    Listing = Callable[[int, str, bool], bytes]
 
 SERVED = ("GET", "HEAD")
 ALLOW = "GET, HEAD, OPTIONS"
@@ -60,11 +57,8 @@ class Place:
         self.names = tuple(name for name in directory[len(root) :].split("/") if name)
 
 
-def serve(confined: Confined, exchange: Exchange, listing: "Listing | None" = None) -> Outcome:
-    """Answer one request.  ``listing`` makes the page for a directory, where the location has that.
-
-    Raises PeerGone, TableFault.
-    """
+def serve(confined: Confined, exchange: Exchange) -> Outcome:
+    """Answer one request.  Raises PeerGone, TableFault."""
     head, reply, location = exchange.head, exchange.reply, exchange.location
     if head.method == "OPTIONS":
         reply.begin(204, [("Allow", ALLOW)], None)
@@ -82,8 +76,8 @@ def serve(confined: Confined, exchange: Exchange, listing: "Listing | None" = No
         else:
             file = open_beneath(root, names)
     except OSError as error:
-        if listing and place.listing and head.target.directory and error.errno == ABSENT:
-            return send_listing(exchange, root, names, listing)
+        if place.listing and head.target.directory and error.errno == ABSENT:
+            return send_listing(exchange, root, names)
         return no_file(reply, error)
     try:
         return send_open(exchange, file, root, names, place.precompressed)
@@ -141,6 +135,8 @@ def send_open(exchange: Exchange, file: int, root: str, names: "Names", precompr
     kind = media_type(names[-1])
     if not precompressed:
         return send(exchange, file, status, [("Content-Type", kind)])
+    from selsock.handler.serve.negotiation import acceptable
+
     for coding, suffix in acceptable(head.fields.get(b"accept-encoding")):
         found = open_coded(root, (*names[:-1], names[-1] + suffix), status)
         if found is not None:
@@ -168,15 +164,17 @@ def open_coded(root: str, names: "Names", plain: "posix.stat_result") -> "tuple[
     return None
 
 
-def send_listing(exchange: Exchange, root: str, names: "Names", listing: "Listing") -> Outcome:
+def send_listing(exchange: Exchange, root: str, names: "Names") -> Outcome:
     """Answer with what is in the directory at ``names``.  Raises PeerGone."""
+    from selsock.handler.serve.listing import list_directory
+
     head, reply = exchange.head, exchange.reply
     segments = head.target.segments
     try:
         directory = open_beneath(root, names)
         try:
             path = "".join(f"/{name}" for name in segments) + "/"
-            page = listing(directory, path, len(segments) == len(exchange.location.prefix))
+            page = list_directory(directory, path, len(segments) == len(exchange.location.prefix))
         finally:
             posix.close(directory)
     except OSError as error:

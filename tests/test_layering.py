@@ -181,6 +181,7 @@ def test_no_slow_module_is_loaded() -> None:
 # serve as it is installed, up to its last two lines, and then:
 BELOW = """
 import selsock.handler.__main__
+started = set(sys.modules)
 from selsock.cores import posix, socket
 from selsock.handler import confine, connection
 from selsock.handler.adopt import Client
@@ -207,7 +208,7 @@ peer, own = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 peer.sendall(b"GET %b HTTP/1.1\\r\\nHost: dog.example\\r\\n%b\\r\\n" % (sys.argv[4].encode(), sys.argv[5].encode()))
 peer.shutdown(1)
 connection.handle(Client(own, "192.0.2.1"), Access("192.0.2.1"), sys.argv[2], Kernel(), Journal(sys.argv[3]))
-print([name for name in set(sys.modules) - before if name not in sys.meta_path[0].modules], *opened, sep="\\n")
+print(sorted(set(sys.modules) - started), set(sys.modules) - set(sys.meta_path[0].modules) <= before, *opened, sep="\\n")
 """
 
 
@@ -225,23 +226,24 @@ def frozen(directory: Path) -> str:
 
 
 # Precondition, multipart, and a content coding: what may need a module, a codec or the system's randomness.
+RANGES = "Range: bytes=0-0,2-2\r\nIf-Modified-Since: Sun Nov  6 08:49:37 1994\r\n"
 FIELDS = 'If-None-Match: "x"\r\nIf-Range: "x"\r\nRange: bytes=0-0,2-2\r\nAccept-Encoding: gzip\r\n'
 
 
 @pytest.mark.parametrize(
-    ("target", "fields", "options", "opened"),
+    ("target", "fields", "options", "opened", "modules"),
     [
-        ("/a.txt", "", "", ["ROOT", "a.txt"]),
-        ("/a.txt", "Range: bytes=0-0,2-2\r\nIf-Modified-Since: Sun Nov  6 08:49:37 1994\r\n", "", ["ROOT", "a.txt"]),
-        ("/a.txt", FIELDS, "precompressed", ["ROOT", "a.txt", "ROOT", "a.txt.gz"]),
-        ("/", "", "listing", ["ROOT", "."]),
+        ("/a.txt", "", "", ["ROOT", "a.txt"], []),
+        ("/a.txt", RANGES, "", ["ROOT", "a.txt"], ["ranges"]),
+        ("/a.txt", FIELDS, "precompressed", ["ROOT", "a.txt", "ROOT", "a.txt.gz"], ["negotiation"]),
+        ("/", "", "listing", ["ROOT", "."], ["listing"]),
     ],
 )
 def test_nothing_is_loaded_or_opened_below_the_line_but_content(
-    tmp_path: Path, target: str, fields: str, options: str, opened: list[str]
+    tmp_path: Path, target: str, fields: str, options: str, opened: list[str], modules: list[str]
 ) -> None:
     """After setcon: no module but from memory, no codec, no time zone; only our own status in /proc, the root, and the
-    file asked for."""
+    file asked for.  And no module that this request does not need, before or after."""
     from selsock.context import Context
     from selsock.model import Location, Vhost
     from selsock.names import AbsolutePath, HostName
@@ -268,7 +270,8 @@ def test_nothing_is_loaded_or_opened_below_the_line_but_content(
         ]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     names = ["/proc/self/status", *(str(root) if name == "ROOT" else name for name in opened)]
-    assert ["[]", *(repr(name.encode()) for name in names)] == done
+    loaded_by_request = [f"selsock.handler.serve.{name}" for name in modules]
+    assert [str(loaded_by_request), "True", *(repr(name.encode()) for name in names)] == done
 
 
 # ---- size

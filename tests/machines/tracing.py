@@ -20,6 +20,7 @@ from tests.machines.commands import PATH
 
 Counts = Counter[str]  # "call openat", "open /etc/passwd" or "open /etc/passwd ENOENT", "bytes of code": how often
 CODE, DATA = "bytes of code", "bytes of other files"  # code: what is compiled already, and the program
+COMPILED = re.compile(r"\.pyc$|/handler\.cpython-\d+$")
 JOURNAL = "run/systemd/journal/socket"
 UNIT = "etc/systemd/system/selsock@.service"
 PORT = 8321
@@ -130,7 +131,7 @@ def count(lines: Sequence[str], program: str) -> Counts:
         if name in ("open", "openat"):
             counts[opened(arguments, error or "", program)] += 1
         if name in ("read", "pread64") and not error and (path := re.match(r"\d+<(/(?!proc/).*?)>", arguments)):
-            counts[CODE if path[1].endswith(".pyc") or path[1] == program else DATA] += int(result)
+            counts[CODE if COMPILED.search(path[1]) or path[1] == program else DATA] += int(result)
         if name == "execve" and place and not error:
             break
     return counts

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boot a machine that has what the wanted groups need, and have the client measure their rows in it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench import client, site
+from tests.bench.facts import facts
+from tests.bench.figures import figures, with_ratios
+from tests.bench.rows import Group, Groups, Row, Shipped, wanted
+from tests.bench.units import UNITS
+from tests.machines.commands import signs_of_life, to_stderr
+from tests.machines.install import install_selsock, mask, stage, write_files
+from tests.machines.native import NativeMachine
+from tests.machines.trees import overlay, run_in, tree
+
+# Of a round: a connection, and what the client waits after it.  For the time limit, and to say how long it takes.
+SECONDS_PER_CONNECTION = 0.1
+SECONDS_PER_SLICE = 0.5
+ROUNDS_PER_SLICE = 20
+# What packages start on port 80 by themselves.
+UNWANTED = ("micro-httpd.socket",)
+PROGRAM = "/usr/libexec/selsock/client.py"
+
+Results = dict[str, Any]  # "facts", "rounds" and "rows"
+
+
+def bench(tree_name: str, groups: Groups, words: list[str], rounds: int) -> Results:
+    """Measure the rows that ``words`` name (see rows.wanted), each ``rounds`` times.
+
+    Returns facts of the machine and the figures of each row, in the order of the groups.
+    """
+    numbers = {word.partition(" ")[0] for word in words}
+    with overlay(tree(tree_name)) as root:
+        install_selsock(root)
+        stage(root, site.VHOST_YAML, site.FILES)
+        mask(root, UNWANTED)
+        chosen = [make(shipped(root)) for number, make in groups.items() if not words or str(number) in numbers]
+        rows = [row for group in chosen for row in group.rows if wanted(row, words)]
+        for group in chosen:
+            prepare(root, group)
+        write_files(root, {PROGRAM: (Path(client.__file__).read_bytes(), 0o644)})
+        with NativeMachine(root, "bench") as machine:
+            for group in chosen:
+                if group.setup:
+                    machine.run(["sh", "-euc", group.setup], timeout=120)
+            told = facts(machine)
+            found = measured(machine, rows, rounds)
+    return {"facts": told, "rounds": rounds, "rows": with_ratios([figures(row, found[row.name]) for row in rows])}
+
+
+def shipped(root: Path) -> Shipped:
+    """The units that selsock-generate wrote."""
+    units = root / UNITS.lstrip("/")
+    return Shipped((units / "selsock.socket").read_text(), (units / "selsock@.service").read_text())
+
+
+def prepare(root: Path, group: Group) -> None:
+    """Put into the tree what a group needs."""
+    write_files(root, group.files)
+    if group.staging:
+        run_in(root, ["bash", "-euo", "pipefail", "-c", group.staging])
+
+
+def measured(machine: NativeMachine, rows: Sequence[Row], rounds: int) -> Results:
+    """What the client found, by the row's name."""
+    slices = max(1, rounds // ROUNDS_PER_SLICE)
+    plan = {"rows": [planned(row) for row in rows], "rounds": rounds, "slices": slices, "seconds": SECONDS_PER_SLICE}
+    expected = len(rows) * (SECONDS_PER_CONNECTION * rounds + 2 * slices * (SECONDS_PER_SLICE + 0.5))
+    to_stderr(f"{rounds} rounds of {len(rows)} rows, about {expected / 60:.0f} minutes")
+    with signs_of_life("measuring", to_stderr, every=60):
+        done = machine.run(["python3", "-I", PROGRAM], input=json.dumps(plan), timeout=60 + 10 * expected)
+    found: Results = json.loads(done.stdout)
+    return found
+
+
+def planned(row: Row) -> dict[str, object]:
+    """A row as client.py reads it."""
+    held = row.held and {
+        "request": row.held.request.decode("latin-1"),
+        "address": row.held.address,
+        "cgroup": row.held.cgroup,
+    }
+    return {
+        "name": row.name,
+        "address": row.address,
+        "request": row.request.decode("latin-1"),
+        "ending": row.ending.decode("latin-1"),
+        "instance": row.cgroups.instance,
+        "accept": row.cgroups.accept,
+        "held": held,
+    }

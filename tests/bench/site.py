@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows 3 to 6 and 10: selsock itself, in each way to serve, with and without a password, over TCP and a UNIX socket."""
+
+from base64 import b64encode
+from dataclasses import replace
+
+from tests.bench.floors import PAGE
+from tests.bench.rows import Address, Group, Held, Row, Shipped, of_unit
+
+UNIX = "/run/selsock/bench.sock"
+# Limits that would slow the clients down are lifted; they are what tests/systemd/test_connections.py is for.
+VHOST_YAML = f"""selinux: optional
+listen:
+  - 80
+  - {{unix: {UNIX}, mode: "0666", peer: {{user: root, type: unconfined_t}}}}
+limits: {{connections: 1000, connections_per_second: 100000, connections_per_source: 0}}
+domains: {{public: {{python: true, execute: true}}}}
+vhosts:
+  a.example:
+    root: /srv/vhosts/a
+    domain: public
+    range: s0
+    auth: {{basic: {{realm: A, file: /etc/selsock/a.htpasswd}}}}
+    contexts: [{{any: true}}]
+    locations:
+      /app: {{wsgi: {{application: "hello:application", python: [/code]}}}}
+      /cgi: {{cgi: {{directory: /cgi}}}}
+"""
+WSGI = b"""def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
+    return [b"hello\\n"]
+"""
+CGI = b"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n"
+# The length that a script tells is not relied on.
+CHUNKED = b"6\r\nhello\n\r\n0\r\n\r\n"
+PASSWORD = "password"
+# As htpasswd(1) wrote them, of that password: -s, -B -C 5, -B -C 10.
+HTPASSWD = b"""sha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=
+bcrypt5:$2y$05$E75EYYqPm1ywZPyEMIiSLOKPp5EmkDwdtiB/nUir9Yk7cHlPsTQi2
+bcrypt10:$2y$10$G3A8prlrPkgvZYPEKamB6OmOtmI/1zPzkF2ddbXwHrIehJicPqZ3S
+"""
+FILES = {
+    "/srv/vhosts/a/index.html": (PAGE, 0o644),
+    "/srv/vhosts/a/code/hello.py": (WSGI, 0o644),
+    "/srv/vhosts/a/cgi/hello.sh": (CGI, 0o755),
+    "/etc/selsock/a.htpasswd": (HTPASSWD, 0o644),
+}
+
+
+def request(path: str = "/", user: str = "", close: bool = True) -> bytes:
+    """A request of HTTP/1.1, by default for the front page."""
+    fields = "Host: a.example\r\n"
+    fields += f"Authorization: Basic {b64encode(f'{user}:{PASSWORD}'.encode()).decode()}\r\n" if user else ""
+    fields += "Connection: close\r\n" if close else ""
+    return f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()
+
+
+def own(group: int, name: str, path: str = "/", user: str = "", address: Address = 80, ending: bytes = PAGE) -> Row:
+    """A row of selsock's own."""
+    cgroups = of_unit("selsock")
+    held = Held(request(path, user, close=False), address, cgroups.instance)
+    return Row(group, name, address, request(path, user), ending, cgroups, held=held)
+
+
+def static(shipped: Shipped) -> Group:
+    """Row 3."""
+    return Group((own(3, "selsock, static, anonymous"),), {})
+
+
+def basic(shipped: Shipped) -> Group:
+    """Row 4."""
+    rows = (
+        own(4, "selsock, static, Basic with {SHA}", user="sha"),
+        own(4, "selsock, static, Basic with bcrypt, cost 5", user="bcrypt5"),
+        own(4, "selsock, static, Basic with bcrypt, cost 10", user="bcrypt10"),
+    )
+    return Group(rows, {})
+
+
+def wsgi(shipped: Shipped) -> Group:
+    """Row 5."""
+    return Group((own(5, "selsock, WSGI, three lines", "/app"),), {})
+
+
+def cgi(shipped: Shipped) -> Group:
+    """Row 6."""
+    return Group((own(6, "selsock, CGI, /bin/sh", "/cgi/hello.sh", ending=CHUNKED),), {})
+
+
+def listeners(shipped: Shipped) -> Group:
+    """Row 10; the base is row 3 again, as both rows are to be in one group."""
+    tcp = "selsock, static, over TCP"
+    rows = (own(10, tcp), own(10, "selsock, static, over a UNIX socket", address=UNIX))
+    return Group(tuple(replace(row, base=tcp) for row in rows), {})

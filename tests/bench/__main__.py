@@ -3,9 +3,8 @@
 
 import argparse
 import json
-from pathlib import Path
 
-from tests.bench import floors, site
+from tests.bench import floors, hardening, site, tables
 from tests.bench.machine import bench
 from tests.bench.rows import Groups
 from tests.bench.table import table
@@ -19,7 +18,9 @@ GROUPS: Groups = {
     4: site.basic,
     5: site.wsgi,
     6: site.cgi,
+    9: hardening.hardened,
     10: site.listeners,
+    11: tables.vhosts,
 }
 JSON = CHECKOUT / "build/bench/bench.json"
 
@@ -35,7 +36,7 @@ def main() -> None:
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
     print(table(results["rows"]), end="")
-    print(f"{', '.join(f'{name} {value}' for name, value in results['facts'].items())}\n{JSON.relative_to(Path.cwd())}")
+    print(f"{', '.join(f'{name} {value}' for name, value in results['facts'].items())}\n{JSON}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tests.bench.rows import Row
 
 Found = Mapping[str, Any]  # of one row, as client.py tells it
 Figures = dict[str, Any]  # of one row, as they stand in the JSON
-RATIOS = ("p50_ms", "per_second_8", "rss_kib")
+RATIOS = ("p50_ms", "per_second_8", "cpu_all_ms", "rss_kib")
 
 
 def quantile(values: Sequence[float], share: float) -> float:

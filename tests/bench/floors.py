@@ -16,6 +16,7 @@ posix._exit(0)
 """
 # The same one again, but that it waits for the client to go, so that its memory can be looked at.
 HELD = FLOOR.replace(b"posix._exit", b"posix.read(3, 1)\nposix._exit")
+FILES = {PROGRAM: (FLOOR, 0o755), f"{PROGRAM}-held": (HELD, 0o755)}  # always there: other groups use them, too
 # More than the buffers of both ends take: the program is still writing when its memory is looked at.
 LARGE = b"GET /large HTTP/1.0\r\n\r\n"
 
@@ -40,9 +41,10 @@ def c_floor(shipped: Shipped) -> Group:
 
 def python_floor(shipped: Shipped) -> Group:
     """The bare interpreter, which answers a constant from three lines."""
-    files = {PROGRAM: (FLOOR, 0o755), f"{PROGRAM}-held": (HELD, 0o755)}
-    files |= listener(shipped, "floor", 8002, changed(shipped.service, {"ExecStart": [PROGRAM]}))
-    files |= listener(shipped, "held", 8003, changed(shipped.service, {"ExecStart": [f"{PROGRAM}-held"]}))
+    units = (("floor", 8002, PROGRAM), ("held", 8003, f"{PROGRAM}-held"))
+    files: dict[str, tuple[bytes, int]] = {}
+    for name, port, program in units:
+        files |= listener(shipped, name, port, changed(shipped.service, {"ExecStart": [program]}))
     row = Row(
         group=2,
         name="Python floor",

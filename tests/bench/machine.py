@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import client, site
+from tests.bench import client, floors, site
 from tests.bench.facts import facts
 from tests.bench.figures import figures, with_ratios
 from tests.bench.rows import Group, Groups, Row, Shipped, wanted
@@ -35,7 +35,7 @@ def bench(tree_name: str, groups: Groups, words: list[str], rounds: int) -> Resu
     numbers = {word.partition(" ")[0] for word in words}
     with overlay(tree(tree_name)) as root:
         install_selsock(root)
-        stage(root, site.VHOST_YAML, site.FILES)
+        stage(root, site.VHOST_YAML, {**site.FILES, **floors.FILES})
         mask(root, UNWANTED)
         chosen = [make(shipped(root)) for number, make in groups.items() if not words or str(number) in numbers]
         rows = [row for group in chosen for row in group.rows if wanted(row, words)]

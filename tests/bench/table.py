@@ -12,7 +12,7 @@ COLUMNS = (
     ("p99", "p99_ms", 1, 2, ""),
     ("1/s at 1", "per_second_1", 1, 1, ""),
     ("at 8", "per_second_8", 1, 1, "per_second_8"),
-    ("CPU ms: all", "cpu_all_ms", 1, 2, ""),
+    ("CPU ms: all", "cpu_all_ms", 1, 2, "cpu_all_ms"),
     ("PID 1", "cpu_pid1_ms", 1, 2, ""),
     ("accept", "cpu_accept_ms", 1, 2, ""),
     ("instance", "cpu_instance_ms", 1, 2, ""),

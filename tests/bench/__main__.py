@@ -3,11 +3,13 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from tests.bench import floors, hardening, site, tables
+from tests.bench.chart import chart, charted
 from tests.bench.machine import bench
 from tests.bench.rows import Groups
-from tests.bench.table import table
+from tests.bench.table import facts_line, table
 from tests.machines.commands import CHECKOUT
 
 TREE = "trixie-bench"
@@ -27,16 +29,24 @@ JSON = CHECKOUT / "build/bench/bench.json"
 
 def main() -> None:
     """Measure what the arguments say."""
-    parser = argparse.ArgumentParser(prog="make bench ARGS=…", allow_abbrev=False)
-    parser.add_argument("--rounds", type=int, default=100, help="connections for each row, one client; default: 100")
-    what = 'groups, "3", or rows of one, "9 Restrict": by default all'
-    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP", help=what)
-    arguments = parser.parse_args()
+    arguments = parser().parse_args()
     results = bench(TREE, GROUPS, arguments.only, arguments.rounds)
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
-    print(table(results["rows"]), end="")
-    print(f"{', '.join(f'{name} {value}' for name, value in results['facts'].items())}\n{JSON}")
+    told = facts_line(results["facts"])
+    print(f"{table(results['rows'])}{told}")
+    if arguments.svg:
+        arguments.svg.write_text(chart(charted(results["rows"]), told))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What ARGS may hold."""
+    made = argparse.ArgumentParser(prog="make bench ARGS=…", allow_abbrev=False)
+    made.add_argument("--rounds", type=int, default=100, help="connections for each row, one client (default: 100)")
+    which = 'groups, "3", or rows of one by how they begin, "9 Restrict" (default: all)'
+    made.add_argument("--only", nargs="+", default=[], metavar="GROUP", help=which)
+    made.add_argument("--svg", type=Path, metavar="FILE", help="write the chart for the README, too")
+    return made
 
 
 if __name__ == "__main__":

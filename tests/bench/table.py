@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table that make bench prints."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.bench.figures import Figures
 
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def table(rows: Sequence[Figures]) -> str:
-    """Rows under headings, each group under a line; behind a figure the ratio to the row's base, if it has one."""
+    """Rows under headings; behind some figures the ratio to the row's base."""
     headings = ["row"]
     for heading, _, _, _, ratio in COLUMNS:
         headings += [heading, "ratio"] if ratio else [heading]
@@ -38,13 +38,18 @@ def table(rows: Sequence[Figures]) -> str:
 
 def padded(cells: Sequence[str], widths: Sequence[int]) -> str:
     """One line: the name to the left, figures to the right."""
-    name, *others = (
-        f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}"
-        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
-    return "  ".join([name, *others])
+    figures = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return "  ".join([cells[0].ljust(widths[0]), *figures])
 
 
 def number(value: float | None, unit: float, digits: int) -> str:
     """A figure in its unit, or a dash for none."""
     return "-" if value is None else f"{value / unit:.{digits}f}"
+
+
+def facts_line(facts: Mapping[str, object]) -> str:
+    """What was measured, and on what, in one line."""
+    return (
+        f"selsock {facts['selsock']}, Python {facts['python']}, systemd {facts['systemd']}, Linux {facts['kernel']},"
+        f" {facts['cores']} processors ({facts['processor']}), load {facts['load_before']:.1f} before"
+    )

@@ -59,14 +59,14 @@ help:
 	@echo 'make rpm        build the packages in a Debian tree, lint and test them; they are left in build/rpm (root)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
-	@echo 'make bench      what a connection costs, beside the bare interpreter (root)'
+	@echo 'make bench      what a connection costs, beside what one might use instead (root); ARGS="--help"'
 	@echo 'make build      man pages, policy and the packaged configuration'
 	@echo 'make install    what the packages contain, into DESTDIR, default /; also install-selsock, install-selinux'
 	@echo 'make dist       the source archive and the spec that an RPM is built from'
 	@echo 'make release-check  list what a release needs, and check it'
 	@echo 'make clean      remove what make made, but for the cached root trees and images in .cache'
 	@echo
-	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, the fuzzer or the demo)'
+	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, the fuzzer, the demo or the bench)'
 	@echo 'environment     SELSOCK_CACHE=.cache, SELSOCK_MIRROR (a Debian mirror)'
 
 check:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.bench import floors, hardening, site, tables
-from tests.bench.chart import chart, charted
+from tests.bench.chart import chart, charted, note
 from tests.bench.machine import bench
 from tests.bench.rows import Groups
 from tests.bench.table import facts_line, table
@@ -33,10 +33,10 @@ def main() -> None:
     results = bench(TREE, GROUPS, arguments.only, arguments.rounds)
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
-    told = facts_line(results["facts"])
-    print(f"{table(results['rows'])}{told}")
+    facts = results["facts"]
+    print(f"{table(results['rows'])}{facts_line(facts)}")
     if arguments.svg:
-        arguments.svg.write_text(chart(charted(results["rows"]), told))
+        arguments.svg.write_text(chart(charted(results["rows"]), note(facts, arguments.rounds)))
 
 
 def parser() -> argparse.ArgumentParser:

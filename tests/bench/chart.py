@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chart in the README: a bar for each row's median, as SVG 1.1 that is legible on light and on dark paper."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from tests.bench.figures import Figures
@@ -22,8 +22,16 @@ def charted(rows: Sequence[Figures]) -> list[Figures]:
     return [row for row in rows if row["group"] in GROUPS and "bcrypt" not in row["name"]]
 
 
-def chart(rows: Sequence[Figures], note: str) -> str:
-    """One bar for each of ``rows``, as long as a connection takes, selsock's own in another colour; ``note`` below."""
+def note(facts: Mapping[str, object], rounds: int) -> str:
+    """What the bars are, and on what."""
+    where = (
+        f"Python {facts['python']}, systemd {facts['systemd']}, Linux {facts['kernel']}, {facts['cores']} processors"
+    )
+    return f"A connection from connect to its end: median of {rounds}. {where}"
+
+
+def chart(rows: Sequence[Figures], below: str) -> str:
+    """One bar for each of ``rows``, as long as a connection takes, selsock's own in another colour; a note ``below``."""
     longest = max((row["p50_ms"] for row in rows), default=1)
     scale = (WIDTH - NAMES - 70) / longest
     height = STEP * (len(rows) + 1) + 8
@@ -32,7 +40,7 @@ def chart(rows: Sequence[Figures], note: str) -> str:
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>', f"<style>{STYLE}</style>"]
     for at, row in enumerate(rows):
         lines += bar(row, 4 + at * STEP, row["p50_ms"] * scale)
-    lines += [f'<text class="note" x="4" y="{height - 10}">{escape(note)}</text>', "</svg>"]
+    lines += [f'<text class="note" x="4" y="{height - 10}">{escape(below)}</text>', "</svg>"]
     return "\n".join(lines) + "\n"
 
 

@@ -18,7 +18,6 @@ from tests.machines.trees import overlay, run_in, tree
 
 # Of a round: a connection, and what the client waits after it.  For the time limit, and to say how long it takes.
 SECONDS_PER_CONNECTION = 0.1
-SECONDS_PER_SLICE = 0.5
 ROUNDS_PER_SLICE = 20
 # What packages start on port 80 by themselves.
 UNWANTED = ("micro-httpd.socket",)
@@ -27,8 +26,8 @@ PROGRAM = "/usr/libexec/selsock/client.py"
 Results = dict[str, Any]  # "facts", "rounds" and "rows"
 
 
-def bench(tree_name: str, groups: Groups, words: list[str], rounds: int) -> Results:
-    """Measure the rows that ``words`` name (see rows.wanted), each ``rounds`` times.
+def bench(tree_name: str, groups: Groups, words: list[str], rounds: int, seconds: float = 0.5) -> Results:
+    """Measure the rows that ``words`` name (see rows.wanted), each ``rounds`` times, and in slices of ``seconds``.
 
     Returns facts of the machine and the figures of each row, in the order of the groups.
     """
@@ -47,7 +46,7 @@ def bench(tree_name: str, groups: Groups, words: list[str], rounds: int) -> Resu
                 if group.setup:
                     machine.run(["sh", "-euc", group.setup], timeout=120)
             told = facts(machine)
-            found = measured(machine, rows, rounds)
+            found = measured(machine, rows, rounds, seconds)
     return {"facts": told, "rounds": rounds, "rows": with_ratios([figures(row, found[row.name]) for row in rows])}
 
 
@@ -64,11 +63,11 @@ def prepare(root: Path, group: Group) -> None:
         run_in(root, ["bash", "-euo", "pipefail", "-c", group.staging])
 
 
-def measured(machine: NativeMachine, rows: Sequence[Row], rounds: int) -> Results:
+def measured(machine: NativeMachine, rows: Sequence[Row], rounds: int, seconds: float) -> Results:
     """What the client found, by the row's name."""
     slices = max(1, rounds // ROUNDS_PER_SLICE)
-    plan = {"rows": [planned(row) for row in rows], "rounds": rounds, "slices": slices, "seconds": SECONDS_PER_SLICE}
-    expected = len(rows) * (SECONDS_PER_CONNECTION * rounds + 2 * slices * (SECONDS_PER_SLICE + 0.5))
+    plan = {"rows": [planned(row) for row in rows], "rounds": rounds, "slices": slices, "seconds": seconds}
+    expected = len(rows) * (SECONDS_PER_CONNECTION * rounds + 2 * slices * (seconds + 0.5))
     to_stderr(f"{rounds} rounds of {len(rows)} rows, about {expected / 60:.0f} minutes")
     with signs_of_life("measuring", to_stderr, every=60):
         done = machine.run(["python3", "-I", PROGRAM], input=json.dumps(plan), timeout=60 + 10 * expected)

@@ -24,12 +24,15 @@ vhosts:
     contexts: [{{any: true}}]
     locations:
       /app: {{wsgi: {{application: "hello:application", python: [/code]}}}}
+      /held: {{wsgi: {{application: "held:application", python: [/code]}}}}
       /cgi: {{cgi: {{directory: /cgi}}}}
 """
 WSGI = b"""def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
     return [b"hello\\n"]
 """
+# The same, but that it is still there when its memory is looked at.
+HELD = WSGI.replace(b"return [", b"yield ").replace(b"]\n", b"\n    __import__('time').sleep(1)\n")
 CGI = b"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n"
 # The length that a script tells is not relied on.
 CHUNKED = b"6\r\nhello\n\r\n0\r\n\r\n"
@@ -42,6 +45,7 @@ bcrypt10:$2y$10$G3A8prlrPkgvZYPEKamB6OmOtmI/1zPzkF2ddbXwHrIehJicPqZ3S
 FILES = {
     "/srv/vhosts/a/index.html": (PAGE, 0o644),
     "/srv/vhosts/a/code/hello.py": (WSGI, 0o644),
+    "/srv/vhosts/a/code/held.py": (HELD, 0o644),
     "/srv/vhosts/a/cgi/hello.sh": (CGI, 0o755),
     "/etc/selsock/a.htpasswd": (HTPASSWD, 0o644),
 }
@@ -79,7 +83,9 @@ def basic(shipped: Shipped) -> Group:
 
 def wsgi(shipped: Shipped) -> Group:
     """Row 5."""
-    return Group((own(5, "selsock, WSGI, three lines", "/app"),), {})
+    row = own(5, "selsock, WSGI, three lines", "/app")
+    held = Held(request("/held", close=False), 80, row.cgroups.instance)
+    return Group((replace(row, held=held),), {})
 
 
 def cgi(shipped: Shipped) -> Group:

@@ -8,7 +8,16 @@ from tests.machines.install import Files
 
 UNITS = "/etc/systemd/system"
 # What starts an instance and tells how it ended.  All else in [Service] keeps something away from it, or bounds it.
-NEEDED = ("ExecStart", "StandardInput", "StandardOutput", "StandardError", "LogLevelMax", "SuccessExitStatus")
+NEEDED = (
+    "Type",
+    "Slice",
+    "ExecStart",
+    "StandardInput",
+    "StandardOutput",
+    "StandardError",
+    "LogLevelMax",
+    "SuccessExitStatus",
+)
 # Where a directive belongs that the unit does not have.
 SECTIONS = {"DefaultDependencies": "[Unit]", "CollectMode": "[Unit]"}
 

@@ -22,7 +22,7 @@ GROUPS: Groups = {
     6: site.cgi,
     9: hardening.hardened,
     10: site.listeners,
-    11: tables.vhosts,
+    11: tables.tables,
 }
 JSON = CHECKOUT / "build/bench/bench.json"
 

@@ -38,10 +38,10 @@ CGI = b"#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello\\n'\n"
 CHUNKED = b"6\r\nhello\n\r\n0\r\n\r\n"
 PASSWORD = "password"
 # As htpasswd(1) wrote them, of that password: -s, -B -C 5, -B -C 10.
-HTPASSWD = b"""sha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=
-bcrypt5:$2y$05$E75EYYqPm1ywZPyEMIiSLOKPp5EmkDwdtiB/nUir9Yk7cHlPsTQi2
-bcrypt10:$2y$10$G3A8prlrPkgvZYPEKamB6OmOtmI/1zPzkF2ddbXwHrIehJicPqZ3S
-"""
+SHA = "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="
+BCRYPT5 = "$2y$05$E75EYYqPm1ywZPyEMIiSLOKPp5EmkDwdtiB/nUir9Yk7cHlPsTQi2"
+BCRYPT10 = "$2y$10$G3A8prlrPkgvZYPEKamB6OmOtmI/1zPzkF2ddbXwHrIehJicPqZ3S"
+HTPASSWD = f"sha:{SHA}\nbcrypt5:{BCRYPT5}\nbcrypt10:{BCRYPT10}\n".encode()
 FILES = {
     "/srv/vhosts/a/index.html": (PAGE, 0o644),
     "/srv/vhosts/a/code/hello.py": (WSGI, 0o644),
@@ -51,9 +51,9 @@ FILES = {
 }
 
 
-def request(path: str = "/", user: str = "", close: bool = True) -> bytes:
+def request(path: str = "/", user: str = "", close: bool = True, host: str = "a.example") -> bytes:
     """A request of HTTP/1.1, by default for the front page."""
-    fields = "Host: a.example\r\n"
+    fields = f"Host: {host}\r\n"
     fields += f"Authorization: Basic {b64encode(f'{user}:{PASSWORD}'.encode()).decode()}\r\n" if user else ""
     fields += "Connection: close\r\n" if close else ""
     return f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()

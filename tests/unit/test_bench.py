@@ -14,11 +14,12 @@ from tests.bench import client
 from tests.bench.__main__ import GROUPS, parser
 from tests.bench.chart import chart, charted, note
 from tests.bench.figures import Figures, figures, quantile, with_ratios
-from tests.bench.hardening import BASE, variants
+from tests.bench.hardening import BASE, LEVERS, variants
 from tests.bench.machine import planned
 from tests.bench.rows import Cgroups, Held, Row, Shipped, of_unit, wanted
 from tests.bench.table import facts_line, table
 from tests.bench.units import changed, hardening, listener, started, without_comments
+from tests.unit.test_golden import GOLDEN
 
 SOCKET = "[Socket]\n# Two.\nListenStream=80\nListenStream=/run/x.sock\nAccept=yes\n"
 SERVICE = """# Written.
@@ -204,6 +205,14 @@ def test_each_directive_has_a_row_of_its_own() -> None:
     assert [list(hardening(text)) for text in texts.values()][:4] == [[], ["User"], ["SystemCallFilter"], ["UMask"]]
     assert texts["all, as shipped"] == SERVICE
     assert texts["all, but StandardError=null"] == SERVICE.replace("journal", "null")
+
+
+def test_each_lever_changes_the_shipped_unit() -> None:
+    """Or its row would show a difference where there is none."""
+    service = (GOLDEN / "minimal/expected/etc/systemd/system/selsock@.service").read_text()
+    texts = dict(variants(service))
+    assert {f"all, but {name}" for name in LEVERS} < set(texts)
+    assert len(set(texts.values())) == len(texts)
 
 
 @pytest.mark.parametrize(

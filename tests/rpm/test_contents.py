@@ -106,11 +106,39 @@ for source in sorted(pathlib.Path("/usr/lib/selsock").rglob("*.py")):
     assert len(lines) > 30
     assert {line.split(" ", 1)[1] for line in lines} == {"unchecked right and its path"}
     loaded = run_in(installed, ["python3", "-ISBv", "/usr/libexec/selsock/serve", "/nowhere"], check=False).stderr
-    ours = [
-        line for line in loaded.splitlines() if "/usr/lib/selsock/" in line and line.startswith("# code object from")
-    ]
-    assert len(ours) > 15
-    assert [line for line in ours if not line.endswith(".pyc'")] == []
+    assert "import 'selsock.handler.connection' # <__main__.Frozen" in loaded
+    assert [line for line in loaded.splitlines() if "/usr/lib/selsock/" in line and "code object from" in line] == []
+
+
+def test_what_is_frozen_is_the_source(installed: Path) -> None:
+    """Every module of the handler, for the Python of the package, under the path that it is installed as."""
+    script = """
+import marshal, pathlib, sys
+(release,) = pathlib.Path("/usr/lib/selsock").iterdir()
+found = marshal.loads((release / f"handler.{sys.implementation.cache_tag}").read_bytes())
+for path in sorted([*release.glob("selsock/*.py"), *release.glob("selsock/handler/**/*.py")]):
+    name = ".".join(path.relative_to(release).with_suffix("").parts)
+    package, code = found.pop(name.removesuffix(".__init__"))
+    code = marshal.loads(code)
+    same = code == compile(path.read_bytes(), str(path), "exec", dont_inherit=True, optimize=2)
+    print(name, "frozen" if same and code.co_filename == str(path) and package == name.endswith("__init__") else "other")
+print("left over:", *found)
+"""
+    *lines, left = run_in(installed, ["python3", "-I", "-Xno_debug_ranges", "-c", script]).stdout.splitlines()
+    assert len(lines) > 40
+    assert {line.split(" ", 1)[1] for line in lines} == {"frozen"}
+    assert left == "left over:"
+
+
+def test_another_python_is_told(installed: Path) -> None:
+    """With the file of another one alone: the reason is on stderr, which is the journal, and nothing is served."""
+    script = "mv /usr/lib/selsock/*/handler.cpython-313 $(echo /usr/lib/selsock/*)/handler.cpython-399; exec /usr/libexec/selsock/serve /x"
+    with overlay(installed) as root:
+        done = run_in(root, ["sh", "-c", script], check=False)
+    (release,) = (installed / "usr/lib/selsock").iterdir()
+    reason = f"<3>[Errno 2] No such file or directory: '/usr/lib/selsock/{release.name}/handler.cpython-313'"
+    assert done.stderr == f"{reason}; install selsock again: it is compiled for the Python that it was installed with\n"
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_an_upgrade_puts_the_code_before_what_names_it(query: Query) -> None:

@@ -2,14 +2,16 @@
 """What the handler knows of a configuration: immutable values, and how the table holds them.
 
 A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits), one record ``host NAME`` for every
-name that a vhost answers to, and one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on.  A record is lines of tab-separated fields; names can hold neither character.
+name that a vhost answers to, one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on, and
+one record ``map FILE USER`` for every user of a map.  A record is lines of tab-separated fields; names can hold neither
+character.
 """
 
-from selsock.context import Context
+from selsock.context import Context, Level
 from selsock.cores import Final
 from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
 
-TABLE_FORMAT = "2"
+TABLE_FORMAT = "3"
 
 # How a location's content is made; the handler has a module of that name for each.
 KINDS = ("static", "wsgi", "cgi")
@@ -46,10 +48,10 @@ class Rule:
     """One line of ``contexts:``: every condition that is given must hold; then ``context`` is the answer.
 
     ``conditions`` is the union of the kinds ``user``, ``address``, ``anonymous`` and ``any``; ``source`` is
-    ``file:line`` for the journal.
+    ``file:line`` for the journal.  Where ``map`` names a file, its answer for a user is ``entry``, and no other.
     """
 
-    __slots__ = ("anonymous", "any", "context", "networks", "source", "users")
+    __slots__ = ("anonymous", "any", "context", "map", "networks", "source", "users")
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Rule:
         networks: "tuple[Network, ...]" = (),
         anonymous: bool = False,
         any: bool = False,
+        map: str = "",
     ) -> None:
         self.context: Final = context
         self.source: Final = source
@@ -66,26 +69,32 @@ class Rule:
         self.networks: Final = networks
         self.anonymous: Final = anonymous
         self.any: Final = any
+        self.map: Final = map
 
     @classmethod
     def parse(cls, fields: "list[str]") -> "Rule":
         """The rule on a line of the table.  Raises ValueError."""
         _, context, source, *pairs = fields
-        users: list[UserName] = []
-        networks: list[Network] = []
-        given = {"anonymous": False, "any": False}
+        given: dict[str, list[str]] = {"user": [], "address": [], "anonymous": [], "any": [], "map": []}
         for kind, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if kind == "user":
-                users.append(UserName.parse(value))
-            elif kind == "address":
-                networks.append(Network.parse(value))
-            elif kind in given:
-                given[kind] = True
-            else:
+            if kind not in given:
                 raise ValueError(f"unknown condition {kind!r}")
+            given[kind].append(value)
         if not pairs:
             raise ValueError("a rule without a condition")
-        return cls(Context.parse(context), source, frozenset(users), tuple(networks), given["anonymous"], given["any"])
+        users = frozenset(UserName.parse(user) for user in given["user"])
+        networks = tuple(Network.parse(network) for network in given["address"])
+        (map,) = given["map"] or [""]
+        return cls(Context.parse(context), source, users, networks, bool(given["anonymous"]), bool(given["any"]), map)
+
+    def entry(self, record: bytes) -> "Rule":
+        """What this comes to for the user of a map's ``record``, ``TYPE:LEVEL``, either part of which it may leave to us.
+
+        Raises ValueError.
+        """
+        type_name, _, level = record.decode().partition(":")
+        context = Context(TypeName.parse(type_name or self.context.type), Level.parse(level or self.context.level))
+        return Rule(context, self.map, networks=self.networks)
 
 
 class Location:
@@ -240,10 +249,7 @@ class Table:
     @classmethod
     def parse(cls, record: bytes) -> "Table":
         """The settings of the record.  Raises ValueError."""
-        values: dict[str, str] = {}
-        for line in record.decode().split("\n")[:-1]:
-            name, value = line.split("\t")
-            values[name] = value
+        values = dict(line.split("\t") for line in record.decode().split("\n")[:-1])
         if values.pop("format", None) != TABLE_FORMAT:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")

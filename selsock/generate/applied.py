@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in force on this machine, as its disk tells: the source that was applied last, and the paths it had labelled.
 
-The source is kept because the file that it was read from is the administrator's: it may hold half of an edit, or be
-gone, when an upgrade needs it.
+The source is kept, and its maps are, because the files that they were read from are the administrator's: they may hold
+half of an edit, or be gone, when an upgrade needs them.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from selsock.generate.compiled import vhosts
 from selsock.generate.configuration import configure
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import APPLIED, TABLE
+from selsock.generate.maps import Maps, taken_apart
+from selsock.generate.plan import APPLIED, MAPS, TABLE
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import BadSource, load
 from selsock.names import AbsolutePath
@@ -23,10 +24,12 @@ from selsock.names import AbsolutePath
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A source that was applied: the absolute path that it was read from, and the bytes that were read."""
+    """A source that was applied: the absolute path that it was read from, and the bytes that were read; and those of the
+    maps that it names."""
 
     source: Path
     data: bytes
+    maps: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def ledger(self) -> Path:
@@ -34,24 +37,26 @@ class Applied:
         return Path(f"{self.source}.ranges")
 
     def compose(self) -> bytes:
-        """This as a file: the path is its first line, the rest the bytes of the source."""
+        """This, but for the maps, as a file: the path is its first line, the rest the bytes of the source."""
         return os.fsencode(self.source) + b"\n" + self.data
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """The inverse of ``compose``.  Raises ValueError."""
+    def parse(cls, data: bytes, maps: dict[str, bytes]) -> Self:
+        """The inverse of ``compose``, with ``maps``.  Raises ValueError."""
         first, newline, rest = data.partition(b"\n")
         source = Path(os.fsdecode(first))
         if not newline or not source.is_absolute() or not AbsolutePath.accepts(f"/{source.name}"):
             raise ValueError("its first line is not the absolute path of a source")
-        return cls(source, rest)
+        return cls(source, rest, maps)
 
 
 def read(root: Path) -> Applied | None:
-    """What is in force below ``root``, None when nothing was applied.  Raises MachineFault when the file is damaged."""
-    place = root / APPLIED
+    """What is in force below ``root``, None when nothing was applied.  Raises MachineFault when a file is damaged."""
+    place = root / MAPS
     try:
-        return Applied.parse(place.read_bytes())
+        maps = taken_apart(place.read_bytes()) if place.exists() else {}
+        place = root / APPLIED
+        return Applied.parse(place.read_bytes(), maps)
     except FileNotFoundError:
         return None
     except ValueError as error:
@@ -74,7 +79,7 @@ def labelled(root: Path) -> frozenset[str] | None:
                 return None
             source = load(applied.data, str(applied.source))
             # Which pairs it gives is of no interest here.
-            found = [site.vhost for site in configure(source, applied.source.name, Ledger()).sites]
+            found = [site.vhost for site in configure(source, applied.source.name, Ledger(), Maps(applied.maps)).sites]
         except (OSError, BadSource, MachineFault):
             return None
     return frozenset(

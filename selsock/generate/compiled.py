@@ -17,6 +17,8 @@ def compile_table(configuration: Configuration, generation: str) -> bytes:
     """The table of ``configuration``, for a policy of ``generation``."""
     records = [(b"table", table_record(Table(generation, configuration.required, configuration.limits)))]
     records += [(f"listener {entry.name}".encode(), entry.record()) for entry in configuration.listen if entry.marked]
+    for given in configuration.maps:
+        records += given.records()
     for site in configuration.sites:
         record = vhost_record(site.vhost)
         records += [(f"host {name}".encode(), record) for name in site.vhost.names]

@@ -3,7 +3,7 @@
 
 Inheritance is resolved here: what a context leaves out comes from the location, then the vhost, then
 ``default_context``; never from the context that the handler runs in.  Rules come from the first of location, vhost and
-the top that has any, and are resolved anew in each location that uses them.
+the top that has any, and are resolved anew in each location that uses them, lines of maps included.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selsock.context import Context
-from selsock.generate.contents import Content, Entry, check_domains, entries, parse_content
+from selsock.generate.contents import Content, Entry, check_domains, entries, given_types, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.labels import Label, is_executable, parse_labels
 from selsock.generate.levels import Level
 from selsock.generate.listeners import Endpoint, limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits
+from selsock.generate.maps import Map, Maps
+from selsock.generate.partial import Auto, Partial, parse_context, parse_parts
 from selsock.generate.places import parse_inside, parse_password_file, parse_root, within
 from selsock.generate.ranges import Ledger
-from selsock.generate.rules import Auto, Partial, SourceRule, parse_context, parse_parts, parse_rules
+from selsock.generate.rules import Grant, SourceRule, parse_rules
 from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, scalar, sequence
-from selsock.model import KINDS, Basic, Limits, Location, Rule, Vhost
+from selsock.model import KINDS, Basic, Limits, Location, Vhost
 from selsock.names import AbsolutePath, HostName, Realm, TypeName
 
 TOP = ("selinux", "listen", "limits", "domains", "default_context", "contexts", "vhosts")
@@ -43,9 +45,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, directories of scripts that nobody could run (``idle_scripts``), the labels of its content, who starts programs in another domain, and what ``conflicts`` looks at."""
+    """A vhost, the ``contexts`` that visitors may get, the labels of its content, who starts programs in another domain,
+    directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at."""
 
     vhost: Vhost
+    contexts: frozenset[Context]
     labels: tuple[Label, ...]
     entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
@@ -63,6 +67,7 @@ class Configuration:
     limits: Limits
     system: SystemLimits
     domains: tuple[Domain, ...]
+    maps: tuple[Map, ...]
     sites: tuple[Site, ...]
 
 
@@ -75,11 +80,16 @@ class Surroundings:
     default: Partial
     rules: tuple[SourceRule, ...] | None
     ledger: Ledger
+    maps: Maps
 
 
-def configure(source: Mapping, file: str, ledger: Ledger) -> Configuration:
-    """The configuration in ``source``, read from ``file``; new pairs go into ``ledger``.  Raises BadSource."""
+def configure(source: Mapping, file: str, ledger: Ledger, maps: Maps | None = None) -> Configuration:
+    """The configuration in ``source``, read from ``file``; new pairs go into ``ledger``.  Raises BadSource.
+
+    Files that it names are those of ``maps``; without, those of this machine.
+    """
     source.only(TOP)
+    maps = maps or Maps()
     mode = source.get("selinux")
     if mode is not None and scalar(mode).text not in ("required", "optional"):
         mode.refuse("required or optional")
@@ -94,15 +104,16 @@ def configure(source: Mapping, file: str, ledger: Ledger) -> Configuration:
         file,
         domains,
         parse_default(source, domains),
-        None if rules is None else parse_rules(rules, domains),
+        None if rules is None else parse_rules(rules, domains, maps),
         ledger,
+        maps,
     )
     sites = tuple(
         parse_vhost(vhosts.keys[name].name(HostName), mapping(node), around) for name, node in vhosts.values.items()
     )
     system = limited(system, listen, source.get("limits"))
     required = mode is None or scalar(mode).text == "required"
-    return Configuration(file, required, listen, limits, system, tuple(domains.values()), sites)
+    return Configuration(file, required, listen, limits, system, tuple(domains.values()), maps.all(), sites)
 
 
 def parse_default(source: Mapping, domains: Domains) -> Partial:
@@ -128,7 +139,8 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
     vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary)
-    return Site(vhost, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
+    contexts = frozenset(builder.contexts)
+    return Site(vhost, contexts, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
 
 
 def parse_auth(node: Node | None) -> Basic | None:
@@ -155,6 +167,7 @@ class SiteBuilder:
         self.temporary = None if temporary is None else self.parse_temporary(scalar(temporary))
         self.inherited = parse_parts(given, around.domains).over(around.default)
         self.uses: list[Use] = []
+        self.contexts: set[Context] = set()
         self.entries: set[Entry] = set()
         self.scripts: list[AbsolutePath] = []
 
@@ -191,21 +204,23 @@ class SiteBuilder:
         around = self.around
         enclosing = parse_parts(given, around.domains).over(self.inherited)
         node = given.get("contexts") or self.given.get("contexts")
-        rules = parse_rules(node, around.domains) if node is not None else around.rules
+        rules = parse_rules(node, around.domains, around.maps) if node is not None else around.rules
         default = None
         if around.default.domain is not None:
             default = Context(*self.settle(around.default, lambda domain: domain.type))
+            self.contexts.add(default)
         elif rules is None:
             raise BadSource(given.place, "expected contexts here or further out, or default_context, not none")
         content = self.content(path, given)
         prefix = () if path.text == "/" else tuple(path.name(AbsolutePath).split("/")[1:])
-        settled = tuple(self.rule(rule, enclosing, signs_in) for rule in rules or ())
-        location = Location(prefix, settled, default, content.kind, content.options)
-        check_domains(content, location, around.domains)
-        self.entries |= entries(content, location, around.domains)
+        grants = [self.grant(rule, enclosing, signs_in) for rule in rules or ()]
+        types = given_types(grants, default)
+        check_domains(content, types, around.domains)
+        self.entries |= entries(content, types, around.domains)
         if content.scripts is not None:
             self.scripts.append(content.scripts)
-        return location
+        found = tuple(rule for grant in grants for rule in grant.rules)
+        return Location(prefix, found, default, content.kind, content.options)
 
     def content(self, path: Scalar, given: Mapping) -> Content:
         """How the content of a location is made; temporary files are none of it.  Raises BadSource."""
@@ -214,13 +229,16 @@ class SiteBuilder:
             self.given.require("temporary").refuse(f"a directory of which location {path.text} shows nothing")
         return content
 
-    def rule(self, rule: SourceRule, enclosing: Partial, signs_in: bool) -> Rule:
-        """``rule`` as the table holds it.  Raises BadSource."""
-        if rule.users and not signs_in:
+    def grant(self, rule: SourceRule, enclosing: Partial, signs_in: bool) -> Grant:
+        """What ``rule`` becomes in a location; the contexts that it may yield are entered among the uses.  Raises BadSource."""
+        if rule.names_users and not signs_in:
             line = rule.place.line
             raise BadSource(self.given.place, f"expected auth, since the rule in line {line} names a user, not none")
-        self.settle(rule.context.over(enclosing), lambda domain: domain.type)
-        return rule.within(enclosing, self.pair, self.around.file)
+        found = rule.within(enclosing, self.pair, self.around.file)
+        for context, origin in found.contexts.items():
+            self.uses.append(Use(self.name, origin.place, context.type, Level(context.level), origin.auto))
+        self.contexts.update(found.contexts)
+        return found
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

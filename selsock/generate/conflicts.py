@@ -14,6 +14,7 @@ def check(configuration: Configuration) -> None:
     check_names(configuration.sites)
     check_roots(configuration.sites)
     check_password_files(configuration.sites)
+    check_maps(configuration)
     check_pairs(configuration.sites)
 
 
@@ -67,6 +68,17 @@ def check_password_files(sites: tuple[Site, ...]) -> None:
                 name = owners[AbsolutePath(tree)].vhost.name
                 problem = f"expected a password file outside every root, not {file!r} in that of {name}"
                 raise BadSource(site.source.require("auth").place, problem)
+
+
+def check_maps(configuration: Configuration) -> None:
+    """No map lies where a tenant may write: it says who gets which context."""
+    owners = {site.vhost.root: site.vhost.name for site in configuration.sites}
+    for given in configuration.maps:
+        for tree in ancestors(given.file):
+            if tree in owners:
+                name = owners[AbsolutePath(tree)]
+                problem = f"expected a map outside every root, not {given.file!r} in that of {name}"
+                raise BadSource(given.place, problem)
 
 
 def check_pairs(sites: tuple[Site, ...]) -> None:

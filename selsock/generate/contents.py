@@ -7,13 +7,15 @@ handler takes the options as they are, so each is checked here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from selsock.context import Context
 from selsock.generate.domains import Domain, Domains
 from selsock.generate.places import parse_inside
+from selsock.generate.rules import Grant
 from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, is_true, mapping, nearest, scalar, sequence
-from selsock.model import KINDS, Location
+from selsock.model import KINDS
 from selsock.names import DIGITS, LOWER, AbsolutePath, Name, TypeName
 
 Options = tuple[tuple[str, str], ...]
@@ -163,7 +165,7 @@ def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domai
     program, interpreter = given.get("program"), given.get("interpreter")
     shown = scripts = None
     if program is not None:
-        forbid(given, ("directory", "interpreter", "suffix", "index"), "no such key beside program")
+        given.forbid(("directory", "interpreter", "suffix", "index"), "no such key beside program")
         options: Options = (("program", scalar(program).name(AbsolutePath)),)
     elif interpreter is not None:
         suffix = scalar(given.require("suffix")).name(Suffix)
@@ -171,7 +173,7 @@ def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domai
         options += (("directory", str(directory)), *parse_index(given.get("index"), f"index{suffix}"))
         shown = directory
     else:
-        forbid(given, ("suffix", "index"), "this key beside interpreter alone")
+        given.forbid(("suffix", "index"), "this key beside interpreter alone")
         options = (("directory", str(directory)),)
         scripts = directory
     options += parse_environment(given.get("environment"))
@@ -185,13 +187,6 @@ def parse_cgi(given: Mapping, directory: AbsolutePath, root: AbsolutePath, domai
 
 Parser = Callable[[Mapping, AbsolutePath, AbsolutePath, Domains], Content]
 PARSERS: dict[str, Parser] = {"static": parse_static, "wsgi": parse_wsgi, "cgi": parse_cgi}
-
-
-def forbid(given: Mapping, names: tuple[str, ...], expected: str) -> None:
-    """Refuse the first of the keys ``names`` that is given.  Raises BadSource."""
-    for key in given.keys.values():
-        if key.text in names:
-            key.refuse(expected)
 
 
 def parse_index(node: Node | None, default: str) -> Options:
@@ -218,25 +213,25 @@ def parse_target(given: Scalar, domains: Domains) -> Domain:
     return able[given.text]
 
 
-def given_types(location: Location) -> dict[TypeName, str]:
-    """The types that a visitor of ``location`` may get, each with the first rule that gives it."""
+def given_types(grants: Iterable[Grant], default: Context | None) -> dict[TypeName, str]:
+    """The types that ``grants`` give, and ``default`` behind them, each with the first that gives it."""
     found: dict[TypeName, str] = {}
-    for rule in location.rules:
-        found.setdefault(rule.context.type, f"the rule {rule.source}")
-        if rule.any:
+    for grant in grants:
+        for context, origin in grant.contexts.items():
+            found.setdefault(context.type, origin.words)
+        if any(rule.any for rule in grant.rules):
             return found  # whatever comes behind it is never reached
-    if location.default is not None:
-        found.setdefault(location.default.type, "default_context")
+    if default is not None:
+        found.setdefault(default.type, "default_context")
     return found
 
 
-def check_domains(content: Content, location: Location, domains: Domains) -> None:
-    """Raise BadSource when a visitor may get a domain that can not make this content.
+def check_domains(content: Content, given: dict[TypeName, str], domains: Domains) -> None:
+    """Raise BadSource when one of the types that visitors are ``given`` can not make this content.
 
     What a type of the administrator's own may do is not known here.
     """
     needed = {"wsgi": "python", "cgi": "" if content.domain else "execute"}.get(content.kind, "")
-    given = given_types(location)
     for domain in domains.values() if needed else ():
         if domain.type in given and not getattr(domain, needed):
             problem = (
@@ -245,12 +240,10 @@ def check_domains(content: Content, location: Location, domains: Domains) -> Non
             raise BadSource(content.place, problem)
 
 
-def entries(content: Content, location: Location, domains: Domains) -> set[Entry]:
-    """Which domain has to start programs in which, for this location."""
+def entries(content: Content, given: dict[TypeName, str], domains: Domains) -> set[Entry]:
+    """Which domain has to start programs in which, where visitors are ``given`` these types."""
     target = content.domain
     if target is None:
         return set()
     declared = {domain.type for domain in domains.values()}
-    return {
-        Entry(source, target.type, target.script, content.system) for source in declared & given_types(location).keys()
-    }
+    return {Entry(source, target.type, target.script, content.system) for source in declared & given.keys()}

@@ -12,6 +12,7 @@ from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
 from selsock.generate.levels import Level
+from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
@@ -23,6 +24,7 @@ TABLE = "var/lib/selsock/table.cdb"
 POLICY = "var/lib/selsock/selsock_tenants.cil"
 RANGES = "var/lib/selsock/ranges"
 APPLIED = "var/lib/selsock/applied"  # the source that all this was made from; see applied.py
+MAPS = "var/lib/selsock/maps"  # and the maps that it names
 FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
 
@@ -78,6 +80,8 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
     found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
     found.append(Artifact(APPLIED, 0o600, "", applied))
+    if configuration.maps:
+        found.append(Artifact(MAPS, 0o600, "", composed(configuration.maps)))
     found.append(Artifact(POLICY, 0o600, "", policy.encode()))
     found.append(Artifact(TABLE, 0o640, "selsock", compile_table(configuration, generation)))
     if ledger.numbers:
@@ -137,12 +141,11 @@ def exact(configuration: Configuration) -> tuple[TypeName, ...]:
     return tuple(sorted(found))
 
 
-def contexts(site: Site) -> set[Context]:
+def contexts(site: Site) -> frozenset[Context]:
     """Every context that a visitor of ``site`` may get, and that a program started for him may."""
-    found = {rule.context for location in site.vhost.locations for rule in location.rules}
-    found |= {location.default for location in site.vhost.locations if location.default is not None}
     started = {(entry.source, entry.target) for entry in site.entries}
-    return found | {Context(target, its.level) for its in found for source, target in started if its.type == source}
+    others = {Context(target, its.level) for its in site.contexts for source, target in started if its.type == source}
+    return site.contexts | others
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:

@@ -11,22 +11,23 @@ from selsock.generate import conflicts
 from selsock.generate.applied import Applied
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.listeners import unusual_ports
+from selsock.generate.maps import STAR, Maps
 from selsock.generate.plan import RANGES, Plan, plan
 from selsock.generate.ranges import merged
 from selsock.generate.source import load
 
 
-def prepare(source: Path, data: bytes, root: Path) -> tuple[Configuration, Plan]:
+def prepare(source: Path, data: bytes, root: Path, maps: Maps | None = None) -> tuple[Configuration, Plan]:
     """Check ``data``, read from ``source``, and plan for ``root``; warn of what is allowed but doubtful.
 
-    Raises BadSource, and OSError for a ledger that can not be read.
+    Maps are those on disk, unless ``maps`` has others.  Raises BadSource, and OSError for a ledger that can not be read.
     """
     applied = Applied(source.absolute(), data)
     # Beside the source, where it is kept; this machine's own, so that two sources never give one pair twice; and the
     # first again where an earlier --output has put it.
     ledgers = [Path(f"{source}.ranges"), root / RANGES, root / str(applied.ledger).lstrip("/")]
     ledger = merged([(str(path), read_ledger(path)) for path in ledgers if os.path.lexists(path)])
-    configuration = configure(load(data, str(source)), source.name, ledger)
+    configuration = configure(load(data, str(source)), source.name, ledger, maps)
     conflicts.check(configuration)
     warn(configuration)
     return configuration, plan(configuration, ledger, str(applied.ledger), applied.compose())
@@ -42,6 +43,9 @@ def warn(configuration: Configuration) -> None:
     """Say on stderr what the operator should know."""
     if not configuration.required:
         print("warning: selinux: optional serves without confinement where SELinux does not enforce", file=sys.stderr)
+    for line in filter(None, (given.starred() for given in configuration.maps)):
+        what = "is what the source says around the map; for mod_selinux it was the server's own context"
+        print(f"warning: {line.source}: {STAR} {what}", file=sys.stderr)
     for scripts in (path for site in configuration.sites for path in site.idle_scripts):
         what = "nothing there can be run without access: execute in content"
         print(f"warning: {scripts} holds CGI programs, and {what}", file=sys.stderr)

@@ -13,7 +13,7 @@ def rule_fields(rule: Rule) -> list[str]:
         found += ["user", user]
     for network in rule.networks:
         found += ["address", network]
-    return found + ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any
+    return found + ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any + ["map", rule.map] * bool(rule.map)
 
 
 def location_lines(location: Location) -> list[list[str]]:

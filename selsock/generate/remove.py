@@ -15,10 +15,10 @@ from selsock.generate.applied import labelled, read
 from selsock.generate.apply import HEADER, PRIORITY, Say, give_back, is_booted, is_ours, run
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import APPLIED, FILE_CONTEXTS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
+from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
 
 MODULE = Path(POLICY).stem
-REST = (RANGES, FILE_CONTEXTS, POLICY, APPLIED)  # in this order
+REST = (RANGES, FILE_CONTEXTS, POLICY, MAPS, APPLIED)  # in this order
 STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
 
 

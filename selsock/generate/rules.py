@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contexts as the source writes them, either part of which may be left to the enclosing level; and rules on them."""
+"""Rules: who gets which context, as the source writes them and as the table holds them."""
 
 from __future__ import annotations
 
-import enum
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from selsock.context import Context
-from selsock.generate.domains import Domain, Domains, parse_domain
+from selsock.generate.domains import Domains
 from selsock.generate.levels import Level
+from selsock.generate.maps import Line, Map, Maps
+from selsock.generate.partial import Auto, Partial, parse_context
 from selsock.generate.source import (
     BadSource,
     Mapping,
@@ -26,32 +27,25 @@ from selsock.generate.source import (
 from selsock.model import Rule
 from selsock.names import Network, UserName
 
-
-class Auto(enum.Enum):
-    """``range: auto``: the category pair of the vhost."""
-
-    AUTO = "auto"
+RULE = ("user", "address", "anonymous", "any", "map", "context")
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """A context of which either part may be missing, and where the source says so."""
+class Origin:
+    """Where a context is from: the place in the source, whether its level is the vhost's pair, and words for it."""
 
     place: Place
-    domain: Domain | None = None
-    range: Level | Auto | None = None
+    auto: bool
+    words: str
 
-    def over(self, enclosing: Partial) -> Partial:
-        """This, with what it leaves out taken from ``enclosing``."""
-        return Partial(self.place, self.domain or enclosing.domain, self.range or enclosing.range)
 
-    def complete(self, pair: Callable[[], Level]) -> tuple[Domain, Level]:
-        """Both parts, ``auto`` resolved by ``pair``.  Raises BadSource when one is missing at every level."""
-        if self.domain is None:
-            raise BadSource(self.place, "expected a domain here, in the vhost or in default_context, not none at all")
-        if self.range is None:
-            raise BadSource(self.place, "expected a range here, in the vhost or in default_context, not none at all")
-        return self.domain, pair() if isinstance(self.range, Auto) else self.range
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one entry of ``contexts:`` becomes in one place: the rules that the table has for it, and every context that
+    they may yield."""
+
+    rules: tuple[Rule, ...]
+    contexts: dict[Context, Origin]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,61 +58,62 @@ class SourceRule:
     networks: tuple[Network, ...]
     anonymous: bool
     any: bool
+    map: Map | None = None
 
-    def within(self, enclosing: Partial, pair: Callable[[], Level], file: str) -> Rule:
-        """The rule as the table holds it, where ``enclosing`` gives what it leaves out.  Raises BadSource."""
-        domain, level = self.context.over(enclosing).complete(pair)
-        context = Context(domain.type, level)
-        return Rule(context, f"{file}:{self.place.line}", self.users, self.networks, self.anonymous, self.any)
+    @property
+    def names_users(self) -> bool:
+        """Whether it can hold for somebody who has signed in, and for nobody else."""
+        return bool(self.users or (self.map is not None and self.map.users))
 
+    def within(self, enclosing: Partial, pair: Callable[[], Level], file: str) -> Grant:
+        """What it becomes where ``enclosing`` gives what it leaves out.  Raises BadSource."""
+        around = self.context.over(enclosing)
+        domain, level = around.complete(pair)
+        context, source = Context(domain.type, level), f"{file}:{self.place.line}"
+        if self.map is not None:
+            return self.mapped(self.map, Rule(context, source, networks=self.networks, map=self.map.file), around, pair)
+        rule = Rule(context, source, self.users, self.networks, self.anonymous, self.any)
+        return Grant((rule,), {context: Origin(self.place, around.range is Auto.AUTO, f"the rule {source}")})
 
-def parse_range(node: Node) -> Level | Auto:
-    """A level in any spelling, or ``auto``.  Raises BadSource."""
-    text = scalar(node).text
-    if text == "auto":
-        return Auto.AUTO
-    try:
-        return Level.parse(text)
-    except ValueError as error:
-        raise BadSource(node.place, f"{error}".replace("expected a level", "expected auto or a level", 1)) from None
+    def mapped(self, given: Map, rule: Rule, around: Partial, pair: Callable[[], Level]) -> Grant:
+        """The same for a map, whose ``rule`` has what ``around`` gives: users, then who is anonymous, then whoever comes."""
+        found: dict[Context, Origin] = {}
 
+        def settle(line: Line) -> Context:
+            if line.context.range is Auto.AUTO and around.range is not Auto.AUTO:
+                problem = f"expected auto where the range around the map is auto, not where it is {rule.context.level}"
+                raise BadSource(line.context.place, f"{problem} ({rule.source})")
+            partial = line.context.over(around)
+            domain, level = partial.complete(pair)
+            context = Context(domain.type, level)
+            found.setdefault(context, Origin(partial.place, partial.range is Auto.AUTO, f"the map {line.source}"))
+            return context
 
-def parse_parts(given: Mapping, domains: Domains) -> Partial:
-    """The keys ``domain`` and ``range`` of ``given``, either of which may be missing.  Raises BadSource."""
-    domain = given.get("domain")
-    level = given.get("range")
-    return Partial(
-        given.place,
-        None if domain is None else parse_domain(domain, domains),
-        None if level is None else parse_range(level),
-    )
-
-
-def parse_context(node: Node, domains: Domains) -> Partial:
-    """``DOMAIN``, ``DOMAIN:RANGE`` or ``{domain: …, range: …}``.  Raises BadSource."""
-    if isinstance(node, Mapping):
-        node.only(("domain", "range"))
-        if not node.values:
-            node.refuse("domain, range or both")
-        return parse_parts(node, domains)
-    if not isinstance(node, Scalar):
-        node.refuse("DOMAIN, DOMAIN:RANGE or a mapping of domain and range")
-    text, colon, level = node.text.partition(":")
-    domain = parse_domain(Scalar(node.place, text), domains)
-    return Partial(node.place, domain, parse_range(Scalar(node.place, level)) if colon else None)
+        for line in given.lines.values():
+            settle(line)
+        rules = [rule] if given.users else []
+        if given.anonymous is not None:
+            rules.append(Rule(settle(given.anonymous), given.anonymous.source, networks=self.networks, anonymous=True))
+        if given.anyone is not None:
+            for_all = not self.networks
+            rules.append(Rule(settle(given.anyone), given.anyone.source, networks=self.networks, any=for_all))
+        return Grant(tuple(rules), found)
 
 
-def parse_rules(node: Node, domains: Domains) -> tuple[SourceRule, ...]:
+def parse_rules(node: Node, domains: Domains, maps: Maps) -> tuple[SourceRule, ...]:
     """The list under ``contexts``.  Raises BadSource."""
-    return tuple(parse_rule(mapping(item), domains) for item in sequence(node))
+    return tuple(parse_rule(mapping(item), domains, maps) for item in sequence(node))
 
 
-def parse_rule(given: Mapping, domains: Domains) -> SourceRule:
-    """One rule: at least one condition, and a context of which any part may be inherited.  Raises BadSource."""
-    given.only(("user", "address", "anonymous", "any", "context"))
+def parse_rule(given: Mapping, domains: Domains, maps: Maps) -> SourceRule:
+    """One rule: at least one condition, and a context of which any part may be inherited, or a map.  Raises BadSource."""
+    given.only(RULE)
     context = given.get("context")
     users = given.get("user")
     addresses = given.get("address")
+    file = given.get("map")
+    if file is not None:
+        given.forbid(("user", "anonymous", "any", "context"), "no such key beside map")
     rule = SourceRule(
         given.place,
         Partial(given.place) if context is None else parse_context(context, domains),
@@ -126,13 +121,14 @@ def parse_rule(given: Mapping, domains: Domains) -> SourceRule:
         () if addresses is None else tuple(parse_network(address) for address in one_or_more(addresses)),
         is_true(given, "anonymous"),
         is_true(given, "any"),
+        None if file is None else maps.read(scalar(file), domains),
     )
     if rule.any and (users or addresses or rule.anonymous):
         given.require("any").refuse("any to stand alone, or the other conditions without it")
     if rule.anonymous and users:
         given.require("anonymous").refuse("either user or anonymous, since no visitor is both")
-    if not (rule.any or users or addresses or rule.anonymous):
-        raise BadSource(given.place, "expected a condition (user, address, anonymous or any), not none")
+    if not (rule.any or users or addresses or rule.anonymous or file):
+        raise BadSource(given.place, "expected a condition (user, address, anonymous, any or map), not none")
     return rule
 
 

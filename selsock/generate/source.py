@@ -117,6 +117,12 @@ class Mapping(Node):
             if key.text not in known:
                 key.refuse(f"a known key, the nearest being {nearest(key.text, known)}")
 
+    def forbid(self, names: tuple[str, ...], expected: str) -> None:
+        """Refuse the first of the keys ``names`` that is given.  Raises BadSource."""
+        for key in self.keys.values():
+            if key.text in names:
+                key.refuse(expected)
+
     def get(self, key: str) -> Node | None:
         """The value of ``key``, or None."""
         return self.values.get(key)
@@ -175,11 +181,7 @@ def is_true(given: Mapping, key: str) -> bool:
 
 def load(data: bytes, file: str) -> Mapping:
     """Parse ``data``, the content of ``file``.  Raises BadSource."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise BadSource(Place(file, line, 1), f"expected UTF-8, not the byte {data[error.start]:#04x}") from None
+    text = in_utf_8(data, file)
     try:
         return mapping(Builder(text, file).document())
     except yaml.MarkedYAMLError as error:
@@ -188,6 +190,15 @@ def load(data: bytes, file: str) -> Mapping:
         raise BadSource(place, f"expected YAML, not this: {one_line(error.problem or error.context)}") from None
     except yaml.YAMLError as error:
         raise BadSource(Place(file, 1, 1), f"expected YAML, not this: {one_line(str(error))}") from None
+
+
+def in_utf_8(data: bytes, file: str) -> str:
+    """The text of ``data``, the content of ``file``.  Raises BadSource."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadSource(Place(file, line, 1), f"expected UTF-8, not the byte {data[error.start]:#04x}") from None
 
 
 def one_line(text: str | None) -> str:

@@ -50,6 +50,7 @@ def handle(
     vhost = table.vhost(head.host)
     access.vhost = vhost.name
     identity = identify(head, buffer, credentials, vhost)
+    identity.mapped = table.consult(vhost, identity.user)  # now: the table is closed above the line
     access.user = identity.user or ""
     access.done("identify")
     location = locate(vhost, head.target.segments)

@@ -8,7 +8,7 @@ verified, in one ``Credentials``, so that they can be wiped in place.
 from selsock.cores import Final, binascii, operator, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
-from selsock.model import Basic, Vhost
+from selsock.model import Basic, Rule, Vhost
 from selsock.names import UserName
 
 TYPE_CHECKING = False
@@ -23,12 +23,13 @@ UNABLE = b"unable "
 
 
 class Identity:
-    """Who is asking: an authenticated ``user``, or None for anonymous."""
+    """Who is asking: an authenticated ``user``, or None for anonymous; and what maps have for him, once asked."""
 
-    __slots__ = ("user",)
+    __slots__ = ("mapped", "user")
 
     def __init__(self, user: UserName | None) -> None:
         self.user: Final = user
+        self.mapped: dict[Rule, Rule | None] = {}
 
 
 class Credentials:

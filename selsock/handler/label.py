@@ -9,7 +9,7 @@ from selsock.model import Location, Rule, Vhost
 
 
 class Decision:
-    """The ``context`` to enter, and the ``rule`` (``file:line``) that says so."""
+    """The ``context`` to enter, and the ``rule`` that says so: ``file:line``, or the file of a map."""
 
     __slots__ = ("context", "rule")
 
@@ -24,8 +24,9 @@ def label(identity: Identity, address: str, vhost: Vhost, location: Location) ->
     Raises Challenge (401) for an anonymous visitor whom no rule admits where signing in may help: the default context
     is for those who are not asked.  Raises PeerFault 403 when nothing matches.
     """
-    for rule in location.rules:
-        if matches(rule, identity, address):
+    for given in location.rules:
+        rule = identity.mapped.get(given) if given.map else given
+        if rule is not None and matches(rule, identity, address):
             return Decision(rule.context, rule.source)
     if identity.user is None and vhost.basic is not None:
         raise Challenge(vhost.basic.realm, "no rule admits an anonymous visitor here")

@@ -4,7 +4,8 @@
 from selsock.cdb import Reader
 from selsock.cores import Final
 from selsock.errors import PeerFault, TableFault
-from selsock.model import Listener, Location, Table, Vhost
+from selsock.model import Listener, Location, Rule, Table, Vhost
+from selsock.names import UserName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class OpenTable:
     def listener(self, name: str) -> Listener | None:
         """What is said of the listener on the port or path ``name``; None where no proxy speaks."""
         return self.look(f"listener {name}", Listener)
+
+    def consult(self, vhost: Vhost, user: UserName | None) -> "dict[Rule, Rule | None]":
+        """What each rule of ``vhost`` that asks a map comes to for ``user``; None where the map does not name him."""
+        rules = [rule for location in vhost.locations for rule in location.rules if rule.map and user]
+        return {rule: self.look(f"map {rule.map} {user}", rule.entry) for rule in rules}
 
     def close(self) -> None:
         """Close the file; what was read stays."""

@@ -119,8 +119,8 @@ SETTINGS = table_record(Table("0123456789abcdef", True, Limits()))
     "record",
     [
         b"",
-        SETTINGS.replace(b"format\t2", b"format\t1"),
-        SETTINGS.replace(b"format\t2\n", b""),
+        SETTINGS.replace(b"format\t3", b"format\t1"),
+        SETTINGS.replace(b"format\t3\n", b""),
         SETTINGS.replace(b"generation\t0123456789abcdef\n", b""),
         SETTINGS.replace(b"required", b"permissive"),
         SETTINGS.replace(b"requests\t100\n", b""),

@@ -73,7 +73,7 @@ class SourceRule:
         if self.map is not None:
             return self.mapped(self.map, Rule(context, source, networks=self.networks, map=self.map.file), around, pair)
         rule = Rule(context, source, self.users, self.networks, self.anonymous, self.any)
-        return Grant((rule,), {context: Origin(self.place, around.range is Auto.AUTO, f"the rule {source}")})
+        return Grant((rule,), {context: Origin(around.place, around.range is Auto.AUTO, f"the rule {source}")})
 
     def mapped(self, given: Map, rule: Rule, around: Partial, pair: Callable[[], Level]) -> Grant:
         """The same for a map, whose ``rule`` has what ``around`` gives: users, then who is anonymous, then whoever comes."""

@@ -455,11 +455,11 @@ REFUSED = {
     ),
     "rule empty": (
         A + V + "    contexts: [{}]\n",
-        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous or any), not none",
+        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous, any or map), not none",
     ),
     "rule no condition": (
         A + V + "    contexts: [{context: staff}]\n",
-        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous or any), not none",
+        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous, any or map), not none",
     ),
     "rule false": (
         A + V + "    contexts: [{any: false}]\n",

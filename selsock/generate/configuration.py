@@ -168,6 +168,7 @@ class SiteBuilder:
         self.inherited = parse_parts(given, around.domains).over(around.default)
         self.uses: list[Use] = []
         self.contexts: set[Context] = set()
+        self.grants: dict[object, Grant] = {}
         self.entries: set[Entry] = set()
         self.scripts: list[AbsolutePath] = []
 
@@ -234,11 +235,13 @@ class SiteBuilder:
         if rule.names_users and not signs_in:
             line = rule.place.line
             raise BadSource(self.given.place, f"expected auth, since the rule in line {line} names a user, not none")
-        found = rule.within(enclosing, self.pair, self.around.file)
-        for context, origin in found.contexts.items():
-            self.uses.append(Use(self.name, origin.place, context.type, Level(context.level), origin.auto))
-        self.contexts.update(found.contexts)
-        return found
+        key = (rule.place, enclosing.domain, enclosing.range)
+        if key not in self.grants:  # locations mostly share what is around their rules, and a map may be large
+            self.grants[key] = found = rule.within(enclosing, self.pair, self.around.file)
+            for context, origin in found.contexts.items():
+                self.uses.append(Use(self.name, origin.place, context.type, Level(context.level), origin.auto))
+            self.contexts.update(found.contexts)
+        return self.grants[key]
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

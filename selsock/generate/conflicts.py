@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from selsock.generate.configuration import Configuration, Site
-from selsock.generate.levels import Level
 from selsock.generate.source import BadSource, Node, sequence
 from selsock.names import AbsolutePath, HostName, TypeName
 
@@ -84,8 +85,7 @@ def check_maps(configuration: Configuration) -> None:
 def check_pairs(sites: tuple[Site, ...]) -> None:
     """No vhost writes out a level that has the pair of another vhost in it, in a type that both use."""
     uses = [use for site in sites for use in site.uses]
-    owners: dict[Level, HostName] = {use.level: use.vhost for use in uses if use.auto}
-    pairs = [(level, level.categories(), vhost) for level, vhost in owners.items()]
+    owners = {tuple(sorted(use.level.categories())): use for use in uses if use.auto}
     types: dict[HostName, set[TypeName]] = {}
     for use in uses:
         types.setdefault(use.vhost, set()).add(use.type)
@@ -93,7 +93,9 @@ def check_pairs(sites: tuple[Site, ...]) -> None:
         own = use.level.categories()
         if use.auto or len(own) < 2:
             continue  # fewer than two hold no pair; thousands of vhosts may say s0
-        for level, pair, vhost in pairs:
-            if vhost != use.vhost and use.type in types[vhost] and own >= pair:
-                problem = f"expected a level without {level}, which is the auto range of {vhost}, not {use.level}"
-                raise BadSource(use.place, problem)
+        # Of few categories there are few pairs, and a map may have half a million of them.
+        for pair in combinations(sorted(own), 2) if len(own) < 10 else owners:
+            other = owners.get(pair, use)
+            if other.vhost != use.vhost and use.type in types[other.vhost] and own.issuperset(pair):
+                whose = f"{other.level}, which is the auto range of {other.vhost}"
+                raise BadSource(use.place, f"expected a level without {whose}, not {use.level}")

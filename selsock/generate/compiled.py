@@ -26,9 +26,15 @@ def compile_table(configuration: Configuration, generation: str) -> bytes:
 
 
 def decoded(table: bytes) -> str:
-    """The records of a table as text, each line indented below its key.  Raises ValueError for what is no table."""
+    """The records of a table as text, each line indented below its key, or behind it where there is but one.
+
+    Raises ValueError for what is no table.
+    """
     lines: list[str] = []
     for key, value in records(table):
+        if value and "\n" not in value:
+            lines.append(f"{key}\t{value}\n")
+            continue
         lines.append(f"{key}\n")
         lines += [f"    {line}\n" for line in value.splitlines()]
     return "".join(lines)

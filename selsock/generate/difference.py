@@ -10,6 +10,8 @@ from pathlib import Path
 from selsock.generate.compiled import decoded
 from selsock.generate.plan import TABLE, Artifact
 
+LONG = 100_000  # lines of two files together
+
 
 def difference(artifacts: Iterable[Artifact], root: Path) -> str:
     """A unified diff from what is under ``root`` to ``artifacts``, "" when nothing differs.  Raises OSError."""
@@ -22,11 +24,19 @@ def difference(artifacts: Iterable[Artifact], root: Path) -> str:
         name = str(place)
         old = "/dev/null" if before is None else name
         lines = difflib.unified_diff(
-            as_lines(artifact.path, before or b""), as_lines(artifact.path, artifact.data), old, name
+            *apart(as_lines(artifact.path, before or b""), as_lines(artifact.path, artifact.data)), old, name
         )
         # A file whose lines are the same and whose bytes are not: a table of another order, or one that is damaged.
         found.append("".join(lines) or f"--- {old}\n+++ {name}\n(the same lines in other bytes)\n")
     return "".join(found)
+
+
+def apart(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+    """Both as they are; where they are too long for difflib, which would take hours, without what is in both."""
+    if len(before) + len(after) < LONG:
+        return before, after
+    common = set(before).intersection(after)
+    return [line for line in before if line not in common], [line for line in after if line not in common]
 
 
 def as_lines(path: str, data: bytes) -> list[str]:

@@ -18,6 +18,7 @@ from selsock.generate import conflicts
 from selsock.generate.applied import Applied
 from selsock.generate.compiled import decoded
 from selsock.generate.configuration import configure
+from selsock.generate.maps import Maps
 from selsock.generate.plan import APPLIED, TABLE, Plan, plan
 from selsock.generate.ranges import Ledger
 from selsock.generate.records import table_record, vhost_record
@@ -36,7 +37,8 @@ def planned(case: str) -> Plan:
     """The plan for a case, as if its source were /etc/selsock/vhost.yaml."""
     data = (GOLDEN / case / "vhost.yaml").read_bytes()
     ledger = Ledger()
-    configuration = configure(load(data, "vhost.yaml"), "vhost.yaml", ledger)
+    maps = Maps({f"/etc/selsock/{path.name}": path.read_bytes() for path in (GOLDEN / case).glob("*.map")})
+    configuration = configure(load(data, "vhost.yaml"), "vhost.yaml", ledger, maps)
     conflicts.check(configuration)
     return plan(configuration, ledger, LEDGER, Applied(Path(SOURCE), data).compose())
 
@@ -48,9 +50,11 @@ def made(case: str) -> dict[str, bytes]:
 
 
 def present(case: str) -> dict[str, bytes]:
-    """All files that the case has in the repository, but for its source."""
-    files = (path for path in (GOLDEN / case).rglob("*") if path.is_file() and path.name != "vhost.yaml")
-    return {str(path.relative_to(GOLDEN / case)): path.read_bytes() for path in files}
+    """All files that the case has in the repository, but for its sources."""
+    files = (path for path in (GOLDEN / case).rglob("*") if path.is_file())
+    sources = ("vhost.yaml", ".map")
+    found = {str(path.relative_to(GOLDEN / case)): path.read_bytes() for path in files}
+    return {name: data for name, data in found.items() if not name.endswith(sources)}
 
 
 @pytest.mark.parametrize("case", CASES)

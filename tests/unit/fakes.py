@@ -218,12 +218,14 @@ def compile_table(
     required: bool = True,
     generation: str = GENERATION,
     listeners: dict[str, bytes] | None = None,
+    maps: dict[str, bytes] | None = None,
 ) -> Path:
-    """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost, and one
-    for each of ``listeners``."""
+    """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost, one for
+    each of ``listeners``, and one for each ``FILE USER`` of ``maps``."""
     records = [(b"table", table_record(Table(generation, required, Limits(limits))))]
     records += [(b"host " + name.encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
     records += [(b"listener " + name.encode(), record) for name, record in (listeners or {}).items()]
+    records += [(b"map " + name.encode(), record) for name, record in (maps or {}).items()]
     path = folder / "table.cdb"
     path.write_bytes(compose(records))
     return path

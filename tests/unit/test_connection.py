@@ -417,6 +417,81 @@ def test_request_that_belongs_elsewhere_closes_without_a_byte(world: World, firs
     assert ["decision", "outcome"] == world.journal.events()
 
 
+# ---- maps
+
+
+MAPPED = {"/m dog": b":s0", "/m mouse": b"selsock_dog_t:", "/n dog": b"selsock_public_t:s0", "/n mouse": b":s0:c1"}
+
+
+def with_maps(world: World, maps: dict[str, bytes]) -> None:
+    """dog.example asks map ``/m``, then ``/n`` and a rule for cat below ``/n``."""
+
+    def asks(name: str) -> Rule:
+        return Rule(PUBLIC, f"vhost.yaml:{name}", map=name)
+
+    vhost = world.vhosts[0]
+    below = Location(("n",), (asks("/n"), Rule(CAT, "vhost.yaml:cat", frozenset([UserName("cat")]))), None)
+    world.vhosts[0] = Vhost(vhost.names, vhost.root, vhost.basic, (below, Location((), (asks("/m"),), None)))
+    (world.folder / "dog" / "n").mkdir()
+    (world.folder / "dog" / "n" / "n.txt").write_text("dog's n")
+    world.table = compile_table(world.folder, world.vhosts, maps=maps)
+
+
+@pytest.mark.parametrize(
+    ("user", "target", "status", "context"),
+    [
+        ("dog", "/a.txt", 200, str(PUBLIC)),
+        ("mouse", "/a.txt", 200, str(DOG)),
+        ("mouse", "/n/n.txt", 200, f"{PUBLIC}:c1"),
+        ("cat", "/n/n.txt", 200, str(CAT)),
+        ("cat", "/a.txt", 403, ""),
+        ("", "/a.txt", 401, ""),
+    ],
+)
+def test_map_gives_its_users_their_contexts(world: World, user: str, target: str, status: int, context: str) -> None:
+    """What a record leaves out is the rule's; whom a map does not name, the next rule is asked for; else nobody."""
+    with_maps(world, MAPPED)
+    answer, _ = alone(world, request(target, user=user, rest=CLOSE))
+    assert status == status_of(answer)
+    decisions = [record for record in world.journal.records() if record["SELSOCK_EVENT"] == "decision"]
+    rule = "vhost.yaml:cat" if user == "cat" else f"/{target[1]}" if target[1] == "n" else "/m"
+    expected = [(user, context, rule)] if context else []
+    assert expected == [
+        tuple(record[f"SELSOCK_{name}"] for name in ("USER", "CONTEXT", "RULE")) for record in decisions
+    ]
+
+
+def test_no_name_stands_for_who_is_anonymous(world: World) -> None:
+    """Whatever the map has: a visitor who has not signed in is asked to."""
+    with_maps(world, {"/m None": b":", "/m ": b":", "/m __anonymous__": b":", "/m *": b":"})
+    assert 401 == status_of(alone(world, request(rest=CLOSE))[0])
+    assert 403 == status_of(alone(world, request(user="dog", rest=CLOSE))[0])
+
+
+def test_maps_of_all_locations_are_known_on_a_kept_connection(world: World) -> None:
+    """The table is closed by then: dog gets the same context from both maps, mouse gets another."""
+    with_maps(world, MAPPED)
+    with world.visit() as instance:
+        for target, content in (("/a.txt", b"dog's a"), ("/n/n.txt", b"dog's n"), ("/b.txt", b"dog's b")):
+            instance.send(request(target, user="dog"))
+            assert content == content_of(instance.receive_one())
+    with world.visit() as instance:
+        instance.send(request(user="mouse"))
+        assert 200 == status_of(instance.receive_one())
+        instance.send(request("/n/n.txt", user="mouse"))
+        assert (b"", errors.EXIT_SERVED) == (instance.receive(), instance.wait())
+
+
+@pytest.mark.parametrize("record", [b"selsock_dog:s0", b"selsock_dog_t:s0-s1", b"\xff:", b"selsock_dog_t:s0\n"])
+def test_map_record_that_contradicts_itself(world: World, record: bytes) -> None:
+    """It alone is out of service."""
+    with_maps(world, {"/m dog": record, "/m mouse": b":"})
+    status, exit_status, reason = failed(world, request(user="dog"))
+    assert (503, errors.EXIT_TABLE) == (status, exit_status)
+    assert reason.startswith(f"{world.table}: map /m dog: ")
+    assert 200 == status_of(alone(world, request(user="mouse", rest=CLOSE))[0])
+
+
 def test_change_of_mode_or_policy_ends_a_kept_connection_without_a_byte(world: World) -> None:
     """setenforce 0, or another policy: what was asked above the line is asked again, on a new connection."""
     world.kernel = FakeKernel(stable=3)

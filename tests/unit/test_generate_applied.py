@@ -9,7 +9,7 @@ from selsock.generate.applied import Applied, labelled, read
 from selsock.generate.compiled import compile_table
 from selsock.generate.configuration import configure
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import APPLIED, TABLE
+from selsock.generate.plan import APPLIED, MAPS, TABLE
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import load
 
@@ -41,6 +41,23 @@ def put(root: Path, path: str, data: bytes) -> None:
 def test_what_was_kept_is_read(tmp_path: Path, source: Path, data: bytes) -> None:
     put(tmp_path, APPLIED, Applied(source, data).compose())
     assert read(tmp_path) == Applied(source, data)
+
+
+def test_maps_are_kept_with_the_source(tmp_path: Path) -> None:
+    """And are what tells of labels where the table does not, whatever is on the disk."""
+    source = text("a") + b"contexts: [{map: /etc/selsock/users.map}]\n"
+    put(tmp_path, APPLIED, Applied(SOURCE, source).compose())
+    assert labelled(tmp_path) is None
+    put(tmp_path, MAPS, b"/etc/selsock/users.map 13\nalice public\n")
+    assert read(tmp_path) == Applied(SOURCE, source, {"/etc/selsock/users.map": b"alice public\n"})
+    assert labelled(tmp_path) == frozenset({"/srv/a", "/etc/selsock/htpasswd"})
+    put(tmp_path, MAPS, b"/etc/selsock/users.map 14\nalice public\n")
+    with pytest.raises(MachineFault) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}/{MAPS} is damaged: expected lines FILE LENGTH, each before so many bytes; "
+        "apply the source itself again"
+    )
 
 
 def test_nothing_was_applied(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from selsock.generate.applied import Applied
 from selsock.generate.compiled import compile_table
 from selsock.generate.configuration import configure
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import APPLIED, FILE_CONTEXTS, POLICY, RANGES, TABLE, UNITS
+from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, UNITS
 from selsock.generate.ranges import Ledger
 from selsock.generate.remove import remove
 from selsock.generate.source import load
@@ -46,7 +46,7 @@ class Machine:
         configuration = configure(load(SOURCE, "vhost.yaml"), "vhost.yaml", Ledger())
         self.put(TABLE, compile_table(configuration, "0123456789abcdef"))
         self.put(APPLIED, Applied(Path("/etc/selsock/vhost.yaml"), SOURCE).compose())
-        for name in (POLICY, FILE_CONTEXTS, RANGES, LEDGER):
+        for name in (POLICY, FILE_CONTEXTS, RANGES, MAPS, LEDGER):
             self.put(name, b"")
         for name in OWN:
             self.put(name, UNIT)
@@ -102,7 +102,7 @@ def test_everything_is_undone_in_order(machine: Machine) -> None:
         "removed policy module selsock_tenants",
         "put back the policy's own labels on 0 of 0 files; the others had them",
         "kept /etc/selsock/vhost.yaml.ranges: backups may still carry its categories",
-        *(f"removed {machine.root}/{name}" for name in (RANGES, FILE_CONTEXTS, POLICY, APPLIED)),
+        *(f"removed {machine.root}/{name}" for name in (RANGES, FILE_CONTEXTS, POLICY, MAPS, APPLIED)),
     ]
     assert machine.files() == {LEDGER}
     assert (machine.root / "var/lib/selsock").is_dir()
@@ -147,7 +147,7 @@ def test_an_interruption_while_files_are_removed(machine: Machine, monkeypatch: 
         context.setattr(Path, "unlink", unlink)
         with pytest.raises(OSError, match="Input/output error"):
             machine.remove()
-    assert machine.files() == {LEDGER, POLICY, APPLIED}
+    assert machine.files() == {LEDGER, POLICY, MAPS, APPLIED}
     machine.remove()
     assert machine.done[-3:] == LABELS
     assert machine.files() == {LEDGER}

@@ -9,7 +9,7 @@ from selsock.generate import renew as module
 from selsock.generate.applied import Applied
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
-from selsock.generate.plan import APPLIED, UNITS, Plan
+from selsock.generate.plan import APPLIED, MAPS, UNITS, Plan
 from selsock.generate.renew import renew
 from selsock.generate.source import BadSource
 
@@ -92,6 +92,26 @@ def test_an_edited_file_is_not_put_in_force(machine: Machine, capsys: pytest.Cap
             f"hint: {machine.source} differs from what is in force; renewed is what is in force\n"
         )
         assert machine.source.read_text() == edited
+
+
+def test_an_edited_map_is_not_put_in_force(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is one needed that is gone; a map that the source no longer names is nothing to speak of."""
+    file = machine.source.with_name("users.map")
+    source = SOURCE.replace("{any: true}", f"{{map: {file}}}")
+    machine.is_in_force(source)
+    machine.source.write_text(source)
+    (machine.root / MAPS).write_bytes(f"{file} 9\n* public\n/etc/old.map 2\nx\n".encode())
+    for edited, problem in (
+        ("* public\n", ""),
+        ("* publ", "differs from what is in force"),
+        (None, "can not be compared with what is in force (No such file or directory)"),
+    ):
+        file.write_text(edited) if edited is not None else file.unlink()
+        machine.renew()
+        _, plan = machine.applied.pop()
+        assert plan.artifact(MAPS).data == f"{file} 9\n* public\n".encode()
+        told = f"hint: {file} {problem}; renewed is what is in force\n" if problem else ""
+        assert capsys.readouterr().err == told
 
 
 def test_a_file_that_is_gone_is_not_needed(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,10 @@ def test_the_handler_reads_what_was_compiled(case: str, tmp_path: Path) -> None:
             assert vhost_record(Vhost.parse(record)) == record
             assert line.removeprefix("host ") in Vhost.parse(record).names
         if line.startswith("listener "):
-            assert Listener(reader.get(line.encode()) or b"").networks is not None
+            assert Listener(reader.get(line.partition("\t")[0].encode()) or b"").networks is not None
+        if line.startswith("map "):
+            key, value = line.split("\t")
+            assert reader.get(key.encode()) == value.encode()
     reader.close()
 
 
@@ -108,14 +111,15 @@ def test_same_input_gives_same_bytes_in_another_process(seed: str, tmp_path: Pat
 
 
 def test_permissions() -> None:
-    """The table is for the handler's group alone, policy and source for root, the rest for everyone."""
-    assert {(artifact.path, artifact.mode, artifact.group) for artifact in planned("full").artifacts} == {
+    """The table is for the handler's group alone, policy, source and maps for root, the rest for everyone."""
+    assert {(artifact.path, artifact.mode, artifact.group) for artifact in planned("maps").artifacts} == {
         ("etc/selsock/vhost.yaml.ranges", 0o644, ""),
         ("etc/systemd/system/selsock.socket", 0o644, ""),
         ("etc/systemd/system/selsock@.service", 0o644, ""),
         ("etc/systemd/system/system-selsock.slice", 0o644, ""),
         ("var/lib/selsock/applied", 0o600, ""),
         ("var/lib/selsock/file_contexts", 0o644, ""),
+        ("var/lib/selsock/maps", 0o600, ""),
         ("var/lib/selsock/ranges", 0o644, ""),
         ("var/lib/selsock/selsock_tenants.cil", 0o600, ""),
         ("var/lib/selsock/table.cdb", 0o640, "selsock"),

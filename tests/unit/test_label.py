@@ -52,6 +52,21 @@ def test_user_matches_by_the_whole_name() -> None:
             decide(vhost(rules), UserName.parse(name))
 
 
+def test_rule_that_asks_a_map_holds_for_whom_it_names() -> None:
+    """With the conditions beside it; asked for nobody, it holds for nobody."""
+    asking, other = Rule(ANY, "vhost.yaml:1", map="/m"), Rule(ANY, "vhost.yaml:2", map="/n")
+    place = vhost([asking, other, rule(CAT, users="cat")])
+    identity = Identity(DOG_USER)
+    with pytest.raises(PeerFault):
+        label(identity, "192.0.2.1", place, place.locations[0])
+    identity.mapped = {asking: None, other: rule(DOG, networks="10.0.0.0/8")}
+    found = label(identity, "10.1.2.3", place, place.locations[0])
+    assert (DOG, "vhost.yaml:selsock_dog_t") == (found.context, found.rule)
+    with pytest.raises(PeerFault):
+        label(identity, "192.0.2.1", place, place.locations[0])
+    assert CAT == decide(place, CAT_USER)[0]
+
+
 def test_anonymous_matches_nobody_who_signed_in() -> None:
     """And a rule for users matches nobody anonymous."""
     rules = [rule(DOG, users="dog"), rule(ANY, anonymous=True)]

@@ -21,8 +21,9 @@ def rules(draw: st.DrawFn) -> Rule:
     given_users = draw(st.frozensets(users, max_size=3))
     given_networks = tuple(draw(st.lists(networks, max_size=2)))
     anonymous = draw(st.booleans())
-    anyone = draw(st.booleans()) or not (given_users or given_networks or anonymous)
-    return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone)
+    file = draw(st.sampled_from(["", "/etc/selsock/users.map"]))
+    anyone = draw(st.booleans()) or not (given_users or given_networks or anonymous or file)
+    return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone, file)
 
 
 @st.composite
@@ -53,9 +54,27 @@ def test_a_vhost_survives_the_table(vhost: Vhost) -> None:
 @given(rules())
 def test_a_rule_survives_its_fields(rule: Rule) -> None:
     read = Rule.parse(rule_fields(rule))
-    assert (read.context, read.source, read.users, read.networks, read.anonymous, read.any) == (
-        *(rule.context, rule.source, rule.users, rule.networks, rule.anonymous, rule.any),
+    assert (read.context, read.source, read.users, read.networks, read.anonymous, read.any, read.map) == (
+        *(rule.context, rule.source, rule.users, rule.networks, rule.anonymous, rule.any, rule.map),
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "context"),
+    [
+        (b"b_t:s0:c9", "b_t:s0:c9"),
+        (b"b_t:", "b_t:s0:c1"),
+        (b"b_t", "b_t:s0:c1"),
+        (b":s0", "a_t:s0"),
+        (b":", "a_t:s0:c1"),
+    ],
+)
+def test_what_a_map_has_for_a_user_is_a_rule(record: bytes, context: str) -> None:
+    """At the same addresses, of the map."""
+    rule = Rule(Context.parse("a_t:s0:c1"), "vhost.yaml:7", networks=(Network("10.0.0.0/8"),), map="/m")
+    found = rule.entry(record)
+    assert (str(found.context), found.source, found.networks, found.map) == (context, "/m", rule.networks, "")
+    assert (found.users, found.anonymous, found.any) == (frozenset(), False, False)
 
 
 GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:s0\tv:1\tany\t\n"
@@ -76,6 +95,7 @@ GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:
         GOOD.replace(b"a_t:s0\tv", b"a_t:s0-s1\tv"),
         GOOD.replace(b"any\t", b"all\t"),
         GOOD.replace(b"any\t", b"any"),
+        GOOD.replace(b"any\t", b"map\t/a\tmap\t/b"),
         GOOD.replace(b"\tany\t", b""),
         GOOD.replace(b"location\t/\t", b"location\t/x\t"),
         GOOD.replace(b"location\t/\ta_t:s0\n", b""),

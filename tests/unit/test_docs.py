@@ -15,7 +15,9 @@ from selsock.generate.configuration import LOCATION, TOP, VHOST, configure
 from selsock.generate.contents import CGI, STATIC, WSGI
 from selsock.generate.domains import DOMAIN, Service
 from selsock.generate.machine import SYSTEMD_LIMITS
+from selsock.generate.maps import Maps
 from selsock.generate.ranges import Ledger
+from selsock.generate.rules import RULE
 from selsock.generate.source import BadSource, load
 from selsock.handler.head import METHODS
 from selsock.handler.response import REASONS
@@ -33,7 +35,7 @@ def examples(document: Path, language: str) -> list[str]:
 
 def names(text: str) -> list[str]:
     """The vhosts of the configuration ``text``; it is a good one."""
-    configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", Ledger())
+    configuration = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", Ledger(), Maps(PAGE_MAPS))
     conflicts.check(configuration)
     return [site.vhost.name for site in configuration.sites]
 
@@ -59,7 +61,10 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 99, [])))
 
 
-PAGE_EXAMPLES = examples(MAN / "selsock.vhost.5.scd", "")
+PAGE_BLOCKS = examples(MAN / "selsock.vhost.5.scd", "")
+# A map begins with its name.
+PAGE_MAPS = {block.split()[1]: block.encode() for block in PAGE_BLOCKS if block.startswith("# /")}
+PAGE_EXAMPLES = [block for block in PAGE_BLOCKS if not block.startswith("# /")]
 
 
 @pytest.mark.usefixtures("accounts")
@@ -83,7 +88,7 @@ def test_every_key_is_documented_and_has_an_example() -> None:
     """In selsock.vhost(5): named in bold, and a key of an example."""
     page = (MAN / "selsock.vhost.5.scd").read_text()
     used = set(re.findall(r"(\w+):(?= |$)", "".join(PAGE_EXAMPLES), re.MULTILINE))
-    documents = {TOP, VHOST, LOCATION, DOMAIN, STATIC, WSGI, CGI, ("basic", "realm", "file")}
+    documents = {TOP, VHOST, LOCATION, RULE, DOMAIN, STATIC, WSGI, CGI, ("basic", "realm", "file")}
     for key in {key for keys in documents for key in keys}:
         assert re.search(rf"\*[^*]*\b{key}\b[^*]*\*", page), key
         assert key in used or key == "listen", key

@@ -343,6 +343,25 @@ def test_map_is_read_when_the_table_is_made(tmp_path: Path, capsys: pytest.Captu
     ]
 
 
+def test_long_map_is_compared_without_what_is_in_both(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """difflib takes the square of what differs here and there: minutes for two hundred of a million users."""
+    monkeypatch.setattr("selsock.generate.difference.LONG", 20)
+    file, source, out = tmp_path / "users.map", tmp_path / "vhost.yaml", tmp_path / "out"
+    source.write_text(W.replace(FILE, str(file)))
+    file.write_text("".join(f"u{number} staff\n" for number in range(30)))
+    main(["--output", str(out), str(source)])
+    file.write_text(file.read_text().replace("u7 staff\n", "u7 app\n").replace("u9 staff\n", "# none\n"))
+    capsys.readouterr()
+    assert main(["--output", str(out), "--diff", str(source)]) == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if line[:4] not in ("--- ", "+++ ", "@@ -")] == [
+        *[f"-{file} 290", "-u7 staff", "-u9 staff", f"+{file} 286", "+u7 app", "+# none"],
+        *[f"-map {file} u7\tselsock_staff_t:", f"-map {file} u9\tselsock_staff_t:"],
+        f"+map {file} u7\tselsock_app_t:",
+    ]
+
+
 @pytest.mark.parametrize(("missing", "reason"), [(True, "No such file or directory"), (False, "Is a directory")])
 def test_map_that_can_not_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], missing: bool, reason: str

@@ -55,7 +55,6 @@ def handle(
     access.done("identify")
     location = locate(vhost, head.target.segments)
     decision = label(identity, client.address, vhost, location)
-    access.context = str(decision.context)
     record_decision(journal, access, decision)
     http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
     serve = serve or Handlers(location.kind).serve
@@ -68,6 +67,7 @@ def handle(
 
 def record_decision(journal: Journal, access: Access, decision: Decision) -> None:
     """The record that counts: written from selsock_t, before the line."""
+    access.context = str(decision.context)
     journal.record(
         NOTICE,
         f"{access.address} {access.vhost} {access.user or '-'}: {decision.context} by {decision.rule}",

@@ -17,7 +17,7 @@ import sys
 import time
 
 __all__ = ["Final", "binascii", "crypt_core", "digest", "import_module", "io", "operator", "posix", "select"]
-__all__ += ["selinux_core", "signal", "socket", "struct", "sys", "time"]
+__all__ += ["signal", "socket", "struct", "sys", "time"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,23 +31,10 @@ socket = _socket
 struct = _struct
 
 
-def selinux_core() -> "Any":
-    """The C half of the distribution's libselinux binding (``selinux``), or ImportError.
-
-    PyPI's ``selinux`` is no substitute: on Debian it defines is_selinux_enabled() alone, which answers 0 even where the
-    kernel enforces.  It has no ``_selinux``, so it can not be picked up here; the check makes that explicit.
-    """
-    import _selinux  # type: ignore[import-not-found]  # a C module without stubs, as are those below
-
-    if not hasattr(_selinux, "setcon_raw"):
-        raise ImportError(f"{_selinux.__file__} is not libselinux's own binding: it has no setcon_raw")
-    return _selinux
-
-
 def crypt_core() -> "Any":
     """The C half of ``crypt`` (Python up to 3.12) or of ``crypt_r``, which replaces it; or ImportError."""
     try:
-        import _crypt as core  # type: ignore[import-not-found]
+        import _crypt as core  # type: ignore[import-not-found]  # a C module without stubs, as are those below
     except ImportError:
         try:
             import _crypt_r as core  # type: ignore[import-not-found]

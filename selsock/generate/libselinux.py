@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from selsock.cores import selinux_core
 from selsock.generate.faults import MachineFault
 from selsock.generate.relabel import Ask
 
@@ -54,6 +53,19 @@ class Selinux:
             yield ask
         finally:
             self.core.selabel_close(handle)
+
+
+def selinux_core() -> Any:
+    """The C half of the distribution's libselinux binding (``selinux``), or ImportError.
+
+    PyPI's ``selinux`` is no substitute: on Debian it defines is_selinux_enabled() alone, which answers 0 even where the
+    kernel enforces.  It has no ``_selinux``, so it can not be picked up here; the check makes that explicit.
+    """
+    import _selinux  # type: ignore[import-not-found]  # a C module without stubs
+
+    if not hasattr(_selinux, "selabel_lookup_raw"):
+        raise ImportError(f"{_selinux.__file__} is not libselinux's own binding: it has no selabel_lookup_raw")
+    return _selinux
 
 
 def binding() -> Any:

@@ -1,47 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel says of SELinux: the one edge to libselinux, and the one thing that unit tests replace.
+"""What the kernel says of SELinux: the one edge to it, and the one thing that unit tests replace.
 
-Sources: security_getenforce(3), security_check_context(3), security_compute_av_flags(3), setcon(3), proc_pid_attr(5).
+Sources: security/selinux/selinuxfs.c and security/selinux/include/security.h of Linux, proc_pid_attr(5); libselinux puts
+the same questions, but to load it takes longer than to have them answered (docs/adr/0007).
 """
 
-from selsock.cores import posix, selinux_core
+from selsock.cores import posix, sys
 from selsock.errors import PolicyFault
 
 OWN_TYPE = "selsock_t"
+CURRENT = "/proc/thread-self/attr/current"
+ACCESS = "/sys/fs/selinux/access"
+CONTEXT = "/sys/fs/selinux/context"
+PROCESS = "/sys/fs/selinux/class/process/index"
 STATUS = "/sys/fs/selinux/status"
-STATUS_BYTES = 20  # struct selinux_kernel_status (security/selinux/include/security.h): five 32-bit numbers
-PERMISSIVE_FLAG = 1  # SELINUX_AVD_FLAGS_PERMISSIVE of <selinux/selinux.h>
+STATUS_BYTES = 20  # struct selinux_kernel_status: version, sequence, enforcing, policyload, deny_unknown, 32 bits each
+ONE = (1).to_bytes(4, sys.byteorder)
+ANSWER_BYTES = 4096  # what selinuxfs and /proc/PID/attr answer is at most a page
+PERMISSIVE_FLAG = 1  # AVD_FLAGS_PERMISSIVE
+INVALID = 22  # EINVAL of errno(3)
 
 
 class Kernel:
-    """SELinux as the running kernel has it.  Every failing call raises OSError."""
+    """SELinux as the running kernel has it.  Every failing call raises OSError, every answer that is none ValueError."""
 
-    __slots__ = ("core", "missing", "status", "status_file")
+    __slots__ = ("status", "status_file")
 
     def __init__(self) -> None:
-        self.missing = ""
         self.status = b""
-        try:
-            self.core = selinux_core()
-        except ImportError as error:
-            self.missing = str(error)
 
-    def mode(self) -> str:
-        """``enforcing``, ``permissive`` or ``disabled``; anything else says why libselinux's binding is of no use."""
-        if self.missing:
-            return f"out of reach ({self.missing})"
-        if self.core.is_selinux_enabled() != 1:
-            return "disabled"
-        return "enforcing" if self.core.security_getenforce() == 1 else "permissive"
+    def watch(self) -> str:
+        """Remember the status page, or remember it anew, and return its mode: enforcing, permissive or disabled.
 
-    def watch(self) -> None:
-        """Remember the status page, or remember it anew: it counts every change of mode and every load of a policy.
+        The page counts every change of mode and every load of a policy.  One that is read while the kernel writes may be
+        half old and half new; but then it is none that the kernel ever leaves there, and ``unchanged`` will say so.
 
         Its descriptor is the one thing of SELinux that stays open below the line, where nothing of it can be opened.
         """
-        if not self.status:
-            self.status_file = posix.open(STATUS, posix.O_RDONLY | posix.O_CLOEXEC)
+        try:
+            if not self.status:
+                self.status_file = posix.open(STATUS, posix.O_RDONLY | posix.O_CLOEXEC)
+        except FileNotFoundError:
+            return "disabled"
         self.status = posix.pread(self.status_file, STATUS_BYTES, 0)
+        if self.status[:4] != ONE or len(self.status) != STATUS_BYTES:
+            raise ValueError(f"{STATUS} is not of version 1")
+        return "enforcing" if self.status[8:12] == ONE else "permissive"
 
     def unchanged(self) -> bool:
         """Whether mode and policy are those that ``watch`` saw last; True where nothing is watched.
@@ -56,31 +60,41 @@ class Kernel:
     def knows(self, context: str) -> bool:
         """Whether ``context`` is valid under the loaded policy."""
         try:
-            return bool(self.core.security_check_context_raw(context) == 0)
-        except OSError:
+            exchange(CONTEXT, context.encode() + b"\0", 0)
+        except OSError as error:
+            if error.errno != INVALID:
+                raise
             return False
+        return True
 
     def is_permissive(self, context: str) -> bool:
         """Whether the domain of ``context`` is permissive: the flag stands in every access vector computed for it."""
-        vector = self.core.new_av_decision()
-        process = self.core.string_to_security_class("process")
-        self.core.security_compute_av_flags_raw(context, context, process, 0, vector)
-        return bool(self.core.av_decision_flags_get(vector) & PERMISSIVE_FLAG)
+        process = int(exchange(PROCESS, b"", ANSWER_BYTES))
+        vector = exchange(ACCESS, f"{context} {context} {process} 0".encode(), ANSWER_BYTES)
+        _allowed, _decided, _auditallow, _auditdeny, _seqno, flags = vector.split()
+        return bool(int(flags, 16) & PERMISSIVE_FLAG)
 
     def setcon(self, context: str) -> None:
         """Enter ``context``."""
-        self.core.setcon_raw(context)
+        exchange(CURRENT, context.encode() + b"\0", 0)
 
     def getcon(self) -> str:
-        """The context of this process, in the kernel's own words.
+        """The context of this process, in the kernel's own words."""
+        return exchange(CURRENT, b"", ANSWER_BYTES).decode().rstrip("\0\n")
 
-        Not getcon_raw(3): after a setcon of its own, libselinux answers from a copy of what it wrote, and asks nobody.
-        """
-        file = posix.open("/proc/thread-self/attr/current", posix.O_RDONLY | posix.O_CLOEXEC)
-        try:
-            return posix.read(file, 4096).decode().rstrip("\0\n")
-        finally:
-            posix.close(file)
+
+def exchange(path: str, message: bytes, size: int) -> bytes:
+    """Write ``message``, if there is any, to the file ``path``; return what it says then, in ``size`` bytes at most.
+
+    Raises OSError, also where less than the whole message is taken.
+    """
+    file = posix.open(path, (posix.O_RDWR if message else posix.O_RDONLY) | posix.O_CLOEXEC)
+    try:
+        if message and posix.write(file, message) != len(message):
+            raise OSError(f"{path} took a part of what was written")
+        return posix.read(file, size) if size else b""
+    finally:
+        posix.close(file)
 
 
 def check(kernel: Kernel, generation: str, required: bool) -> bool:
@@ -89,24 +103,18 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
     False only where SELinux is not ``required`` and does not enforce.  Raises PolicyFault otherwise.
     """
     try:
-        mode = kernel.mode()
-        if mode == "enforcing":
-            kernel.watch()
-            mode = kernel.mode()  # again: what is watched from now on is what was found
-    except OSError as error:
-        raise PolicyFault(f"SELinux does not tell its mode: {error.strerror}") from None
-    if mode != "enforcing":
-        if required:
-            raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")
-        return False
-    try:
+        mode = kernel.watch()
+        if mode != "enforcing":
+            if required:
+                raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")
+            return False
         own = kernel.getcon()
-    except OSError as error:
-        raise PolicyFault(f"the kernel does not tell our context: {error.strerror}") from None
-    if own.split(":")[2:3] != [OWN_TYPE]:
-        raise PolicyFault(f"running as {own}, not {OWN_TYPE}: restorecon the program, and restart the socket")
-    if not is_of(kernel, generation):
-        raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
+        if own.split(":")[2:3] != [OWN_TYPE]:
+            raise PolicyFault(f"running as {own}, not {OWN_TYPE}: restorecon the program, and restart the socket")
+        if not is_of(kernel, generation):
+            raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
+    except (OSError, ValueError) as error:
+        raise PolicyFault(f"SELinux does not answer: {error}") from None
     return True
 
 

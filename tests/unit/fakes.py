@@ -54,21 +54,17 @@ class FakeKernel(Kernel):
     ) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.context = SELSOCK
-        self.given_mode = mode
+        self.mode = mode
         self.generation = generation
         self.permissive = permissive
         self.refuses = refuses
         self.reports = reports
         self.stable = stable
 
-    def mode(self) -> str:
-        """The mode given to the constructor."""
-        self.calls.append(("mode",))
-        return self.given_mode
-
-    def watch(self) -> None:
-        """From here on, changes count."""
+    def watch(self) -> str:
+        """The mode given to the constructor; from here on, changes count."""
         self.calls.append(("watch",))
+        return self.mode
 
     def unchanged(self) -> bool:
         """True as often as ``stable`` was given to the constructor, and False from then on."""
@@ -318,7 +314,7 @@ def run_and_exit(
     status = 99  # what no instance documents: the harness itself failed
     try:
         cores.sys.argv = ["serve", str(table)]
-        vars(top)["Kernel"] = lambda: kernel  # the edge to libselinux, replaced in this child alone
+        vars(top)["Kernel"] = lambda: kernel  # the edge to SELinux, replaced in this child alone
         status = top.run(client, journal.journal(), serve)
         client.linger()
         os.write(report, json.dumps(kernel.calls).encode())

@@ -137,37 +137,3 @@ def test_crypt_core_missing_altogether_is_an_import_error(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "_crypt_r", None)
     with pytest.raises(ImportError, match="^Python has no crypt: install python3-crypt-r$"):
         cores.crypt_core()
-
-
-def test_selinux_core_agrees_with_the_public_binding() -> None:
-    """python3-selinux's own C half: its answers are those of ``import selinux``, in the distribution's Python."""
-    script = (
-        "import os, sys; sys.path.append('.')\n"
-        "from selsock.cores import selinux_core\n"
-        "core = selinux_core()\n"
-        "import selinux\n"
-        "assert os.path.samefile(selinux._selinux.__file__, core.__file__)\n"
-        "assert selinux.is_selinux_enabled() == core.is_selinux_enabled()\n"
-        "for name in ('setcon_raw getcon_raw security_getenforce security_check_context_raw new_av_decision'\n"
-        "    ' string_to_security_class security_compute_av_flags_raw av_decision_flags_get').split():\n"
-        "    assert hasattr(core, name), name\n"
-        "assert 1 == selinux.SELINUX_AVD_FLAGS_PERMISSIVE\n"
-    )
-    subprocess.run(["/usr/bin/python3", "-I", "-c", script], check=True)
-
-
-def test_selinux_core_refuses_a_shim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A module without setcon_raw is not libselinux's binding, whatever it says of is_selinux_enabled()."""
-    shim = types.ModuleType("_selinux")
-    shim.__file__ = "/shim/_selinux.py"
-    vars(shim)["is_selinux_enabled"] = lambda: 0
-    monkeypatch.setitem(sys.modules, "_selinux", shim)
-    with pytest.raises(ImportError, match="/shim/_selinux.py is not libselinux's own binding"):
-        cores.selinux_core()
-
-
-def test_selinux_core_missing_is_an_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No binding at all; Kernel.mode() turns that into "out of reach"."""
-    monkeypatch.setitem(sys.modules, "_selinux", None)
-    with pytest.raises(ImportError):
-        cores.selinux_core()

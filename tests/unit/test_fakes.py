@@ -27,10 +27,10 @@ def test_fake_kernel_has_exactly_the_interface_of_the_kernel() -> None:
 def test_fake_kernel_records_calls_in_order() -> None:
     """What was asked, and with which context, in the order of asking."""
     kernel = FakeKernel()
-    kernel.mode()
+    kernel.watch()
     kernel.setcon("a:b:c_t:s0")
     assert "a:b:c_t:s0" == kernel.getcon()
-    assert [("mode",), ("setcon", "a:b:c_t:s0"), ("getcon",)] == kernel.calls
+    assert [("watch",), ("setcon", "a:b:c_t:s0"), ("getcon",)] == kernel.calls
 
 
 def test_fake_kernel_that_refuses_stays_where_it_is() -> None:

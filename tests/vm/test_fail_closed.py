@@ -4,6 +4,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EFBIG, EINVAL
 
 import pytest
 
@@ -12,8 +13,10 @@ from selsock.generate.records import table_record
 from selsock.model import TABLE_FORMAT, Table
 from tests.machines.vm import VirtualMachine
 from tests.visitor import Answer, curl
+from tests.vm.judge import judged
 
 TABLE = "/var/lib/selsock/table.cdb"
+PUBLIC = "system_u:system_r:selsock_public_t:s0:c0,c1"
 
 
 def check_refused(vm: VirtualMachine, status: int, event: str, reason: str, url: str = "http://alpha.example/") -> None:
@@ -119,9 +122,12 @@ def test_a_policy_load_costs_no_request(vm: VirtualMachine) -> None:
 
 def test_permissive_domain_is_503(vm: VirtualMachine) -> None:
     """semanage permissive -a leaves getenforce at 1; the flag of the access vector tells.  Other domains still serve."""
+    others = [PUBLIC.replace("public", "staff"), "system_u:system_r:init_t:s0"]
+    assert judged(vm, "is_permissive", [PUBLIC, *others]) == [False, False, False]
     vm.ssh("semanage permissive -a selsock_public_t", timeout=300)
     try:
         assert vm.ssh("getenforce").stdout == "Enforcing\n"
+        assert judged(vm, "is_permissive", [PUBLIC, *others]) == [True, False, False]
         check_refused(vm, 503, "fault", "selsock_public_t:s0:c0,c1 is permissive")
     finally:
         vm.ssh("semanage permissive -d selsock_public_t", timeout=300)
@@ -229,3 +235,49 @@ print(_selinux.getcon_raw()[1].rsplit(":")[-1], open("/proc/thread-self/attr/cur
         assert vm.ssh(["python3", "-c", script]).stdout == "c1 c2\n"
     finally:
         vm.enforce(True)
+
+
+STAFF = "system_u:system_r:selsock_staff_t:s0:c1"
+# A context, whether it is valid, and whether its domain is permissive: False, or why the kernel does not say.
+JUDGED: list[tuple[str, object, object]] = [
+    (PUBLIC, True, False),
+    (STAFF, True, False),
+    ("unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023", True, False),
+    ("system_u:object_r:selsock_public_t:s0", True, False),
+    (PUBLIC + "\0", True, None),
+    (PUBLIC + " ", False, False),
+    (PUBLIC + "\n", False, False),
+    (PUBLIC + ",c5000", False, EINVAL),
+    (PUBLIC.replace(":s0:c0,c1", ""), False, EINVAL),
+    (PUBLIC.replace("s0:c0,c1", "SystemLow"), False, EINVAL),
+    (PUBLIC.replace("system_u", "user_u"), False, EINVAL),
+    (PUBLIC.replace("public", "absent"), False, EINVAL),
+    ("system_u:object_r:selsock_generation_0123456789abcdef:s0", False, EINVAL),
+    ("kernel", False, EINVAL),
+    ("", False, EINVAL),
+    ("\u00fc", False, EINVAL),
+    ("x" * 1000, False, EINVAL),
+    ("x" * 5000, EFBIG, None),
+]
+
+
+def test_libselinux_answers_alike(vm: VirtualMachine) -> None:
+    """What the handler reads from the kernel's files itself is what libselinux's own binding makes of them.
+
+    Not asked is what libselinux cuts (at a NUL) or refuses (a page) before the kernel sees it.
+    """
+    assert judged(vm, "knows", [context for context, _, _ in JUDGED]) == [known for _, known, _ in JUDGED]
+    asked = [(context, permissive) for context, _, permissive in JUDGED if permissive is not None]
+    assert judged(vm, "is_permissive", [context for context, _ in asked]) == [permissive for _, permissive in asked]
+    assert judged(vm, "getcon") == ["unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023"]
+
+
+def test_libselinux_tells_the_same_mode(vm: VirtualMachine) -> None:
+    """Also the moment after it has changed, both ways."""
+    assert judged(vm, "watch") == ["enforcing"]
+    vm.enforce(False)
+    try:
+        assert judged(vm, "watch") == ["permissive"]
+    finally:
+        vm.enforce(True)
+    assert judged(vm, "watch") == ["enforcing"]

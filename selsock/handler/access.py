@@ -7,7 +7,6 @@ MESSAGE is the Combined Log Format (https://httpd.apache.org/docs/2.4/logs.html#
 from selsock.cores import Final, time
 from selsock.handler.head import RequestHead
 from selsock.handler.journal import Journal
-from selsock.handler.response import MONTHS
 
 MOST = 8192  # letters of a value: escaped, the longest would not fit into the one datagram that a record is
 
@@ -44,8 +43,7 @@ class Access:
         head = self.head
         line = f"{head.method} {head.target.raw} HTTP/1.{head.minor}" if head is not None else "-"
         referer, agent = ((head.fields if head else {}).get(name, b"-") for name in (b"referer", b"user-agent"))
-        year, month, day, hour, minute, second, *_ = time.gmtime(time.time())
-        when = f"{day:02}/{MONTHS[month - 1]}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
+        when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
         client = f"{self.address} - {printable(self.user or '-')} [{when}]"
         message = f'{client} "{printable(line)}" {status or "-"} {content or "-"} "{plain(referer)}" "{plain(agent)}"'
         journal.record(
@@ -73,6 +71,8 @@ def plain(value: bytes) -> str:
 def printable(text: str) -> str:
     r"""``text`` with quotes, backslashes and all that is not printable as ``\xHH`` and the like: no value can end its
     quotes or its line.  Cut short behind ``MOST`` of them."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text[:MOST]
     shown = "".join(letter if letter.isprintable() and letter not in '"\\' else escape(ord(letter)) for letter in text)
     return shown[:MOST]
 

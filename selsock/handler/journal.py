@@ -14,7 +14,7 @@ SEND_SECONDS = 10.0
 
 
 class Journal:
-    """The way to journald, opened at the first record and after each ``close``."""
+    """The way to journald, opened at the first record and after ``close``."""
 
     __slots__ = ("path", "socket")
 
@@ -27,24 +27,24 @@ class Journal:
 
         Raises AdoptFault when journald does not take it: what cannot be accounted for is not served.
         """
-        lines = [encode("MESSAGE", message), encode("PRIORITY", str(priority)), encode("SYSLOG_IDENTIFIER", "selsock")]
-        lines += [encode(f"SELSOCK_{name.upper()}", value) for name, value in fields.items()]
-        way = self.socket or self.open()
+        pairs = [("MESSAGE", message), ("PRIORITY", str(priority)), ("SYSLOG_IDENTIFIER", "selsock")]
+        pairs += [(f"SELSOCK_{name.upper()}", value) for name, value in fields.items()]
         try:
-            way.sendall(b"".join(lines))
+            (self.socket or self.connect()).sendall(encode(pairs))
         except OSError as error:
             raise AdoptFault(f"{self.path}: {error}") from None
 
-    def open(self) -> "socket.socket":
-        """Open the socket anew, and return it.  Raises AdoptFault when nobody listens: then nothing may be served."""
-        self.close()
+    def connect(self) -> "socket.socket":
+        """Find out who listens now, and return the socket.  Raises AdoptFault when nobody does: then nothing may be
+        served."""
         try:
-            self.socket = way = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            way.settimeout(SEND_SECONDS)
-            way.connect(self.path)
+            if self.socket is None:
+                self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                self.socket.settimeout(SEND_SECONDS)
+            self.socket.connect(self.path)
         except OSError as error:
             raise AdoptFault(f"{self.path}: {error}") from None
-        return way
+        return self.socket
 
     def close(self) -> None:
         """Close the socket, so that the next record comes from the domain that this process is in by then."""
@@ -53,9 +53,10 @@ class Journal:
             self.socket = None
 
 
-def encode(name: str, text: str) -> bytes:
-    """One field; a value with a line feed goes in the form with a length, and can so never start a second field."""
-    value = text.encode("utf-8", "backslashreplace")
-    if b"\n" in value:
-        return name.encode() + b"\n" + struct.pack("<Q", len(value)) + value + b"\n"
-    return name.encode() + b"=" + value + b"\n"
+def encode(pairs: "list[tuple[str, str]]") -> bytes:
+    """Fields; a value with a line feed goes in the form with a length, and can so never start a second field."""
+    record = "".join([f"{name}={text}\n" for name, text in pairs])
+    if record.count("\n") == len(pairs):
+        return record.encode("utf-8", "backslashreplace")
+    values = [(name.encode(), text.encode("utf-8", "backslashreplace")) for name, text in pairs]
+    return b"".join([b"%b\n%b%b\n" % (name, struct.pack("<Q", len(value)), value) for name, value in values])

@@ -78,17 +78,18 @@ def test_records_share_a_socket_until_it_is_closed(tmp_path: Path) -> None:
         journal.close()
 
 
-def test_open_is_anew_each_time_and_a_fault_where_nobody_listens(tmp_path: Path) -> None:
+def test_connect_finds_who_listens_now_and_is_a_fault_where_nobody_does(tmp_path: Path) -> None:
     """Asked before anything is served: what could not be accounted for afterwards is not served at all."""
     with FakeJournal(tmp_path) as fake:
         journal = fake.journal()
-        first = journal.open()
-        assert journal.open() is journal.socket is not first
-        assert -1 == first.fileno()
+        first = journal.connect()
+    os.unlink(fake.path)
+    with FakeJournal(tmp_path) as another:
+        assert first is journal.connect()
         journal.record(NOTICE, "x", event="a")
-        assert ["a"] == fake.events()
+        assert ["a"] == another.events()
     with pytest.raises(AdoptFault, match="Connection refused"):
-        journal.open()
+        journal.connect()
     journal.close()
 
 

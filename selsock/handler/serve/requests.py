@@ -41,7 +41,7 @@ def serve_requests(
         close = head.close or left == 0
         exchange = Exchange(client, confined.buffer, head, limits, location, identity.user, close, journal, reach)
         body = exchange.body  # of the client's request, whatever a local redirect makes of it
-        journal.open()
+        journal.connect()
         outcome = serve(confined, exchange)
         access.done("serve")
         access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)

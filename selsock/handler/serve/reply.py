@@ -141,7 +141,7 @@ class Reply:
         Raises PeerGone when the peer does not take them, or when the file ends early: the announced length can no
         longer be kept, and cutting the connection is how a recipient learns that (RFC 9112 §8).
         """
-        if self.silent:
+        if self.silent or not length:
             return
         most = self.left or 0
         self.over = self.over or length > most
@@ -152,9 +152,9 @@ class Reply:
         while offset < end:
             try:
                 began = client.expire(pace := client.pace())
-                poll.poll(max(0.0, min(pace, client.deadline) - began) * 1000)
                 sent = posix.sendfile(client.socket.fileno(), file, offset, min(end - offset, PORTION))
             except BlockingIOError:
+                poll.poll(max(0.0, min(pace, client.deadline) - began) * 1000)
                 client.account(0, began)
                 continue
             except OSError as error:

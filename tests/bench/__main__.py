@@ -5,7 +5,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.bench import floors, hardening, site, tables
+from tests.bench import floors, hardening, peers, site, streams, tables
 from tests.bench.chart import chart, charted, note
 from tests.bench.machine import bench
 from tests.bench.rows import Groups
@@ -20,9 +20,13 @@ GROUPS: Groups = {
     4: site.basic,
     5: site.wsgi,
     6: site.cgi,
+    7: peers.mpm_itk,
+    8: peers.mod_wsgi,
     9: hardening.hardened,
     10: site.listeners,
     11: tables.tables,
+    12: streams.kept,
+    13: streams.large,
 }
 JSON = CHECKOUT / "build/bench/bench.json"
 
@@ -34,7 +38,7 @@ def main() -> None:
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
     facts = results["facts"]
-    print(f"{table(results['rows'])}{facts_line(facts)}")
+    print(f"{table(results['rows'])}{streams.stream_table(results['streams'])}{facts_line(facts)}")
     if arguments.svg:
         arguments.svg.write_text(chart(charted(results["rows"]), note(facts, arguments.rounds)))
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import client, floors, site
+from tests.bench import client, floors, site, stream, streams
 from tests.bench.facts import facts
 from tests.bench.figures import figures, with_ratios
-from tests.bench.rows import Group, Groups, Row, Shipped, wanted
+from tests.bench.rows import Group, Groups, Row, Shipped, Stream, wanted
 from tests.bench.units import UNITS
 from tests.machines.commands import signs_of_life, to_stderr
 from tests.machines.install import install_selsock, mask, stage, write_files
@@ -20,10 +20,15 @@ from tests.machines.trees import overlay, run_in, tree
 SECONDS_PER_CONNECTION = 0.1
 ROUNDS_PER_SLICE = 20
 # What packages start on port 80 by themselves.
-UNWANTED = ("micro-httpd.socket",)
+UNWANTED = ("micro-httpd.socket", "apache2.service", "nginx.service")
 PROGRAM = "/usr/libexec/selsock/client.py"
+# stream.py with its import of client.py, both below this directory.
+STREAM_PROGRAM = (
+    "import sys; sys.path.append('/usr/libexec/bench'); from tests.bench.stream import main; main(sys.argv[1])"
+)
+PACKAGE = "/usr/libexec/bench/tests/bench"
 
-Results = dict[str, Any]  # "facts", "rounds" and "rows"
+Results = dict[str, Any]  # "facts", "rounds", "rows" and "streams"
 
 
 def bench(tree_name: str, groups: Groups, words: list[str], rounds: int, seconds: float = 0.5) -> Results:
@@ -38,16 +43,25 @@ def bench(tree_name: str, groups: Groups, words: list[str], rounds: int, seconds
         mask(root, UNWANTED)
         chosen = [make(shipped(root)) for number, make in groups.items() if not words or str(number) in numbers]
         rows = [row for group in chosen for row in group.rows if wanted(row, words)]
+        others = [row for group in chosen for row in group.streams if wanted(row, words)]
         for group in chosen:
             prepare(root, group)
-        write_files(root, {PROGRAM: (Path(client.__file__).read_bytes(), 0o644)})
+        own, other = Path(client.__file__).read_bytes(), Path(stream.__file__).read_bytes()
+        write_files(root, {PROGRAM: (own, 0o644), f"{PACKAGE}/client.py": (own, 0o644)})
+        write_files(root, {f"{PACKAGE}/stream.py": (other, 0o644)})
         with NativeMachine(root, "bench") as machine:
             for group in chosen:
                 if group.setup:
                     machine.run(["sh", "-euc", group.setup], timeout=120)
             told = facts(machine)
             found = measured(machine, rows, rounds, seconds)
-    return {"facts": told, "rounds": rounds, "rows": with_ratios([figures(row, found[row.name]) for row in rows])}
+            streamed = measured_streams(machine, others, max(3, rounds // ROUNDS_PER_SLICE), seconds)
+    return {
+        "facts": told,
+        "rounds": rounds,
+        "rows": with_ratios([figures(row, found[row.name]) for row in rows]),
+        "streams": streams.with_ratios([streams.figures(row, streamed[row.name]) for row in others]),
+    }
 
 
 def shipped(root: Path) -> Shipped:
@@ -90,4 +104,25 @@ def planned(row: Row) -> dict[str, object]:
         "instance": row.cgroups.instance,
         "accept": row.cgroups.accept,
         "held": held,
+    }
+
+
+def measured_streams(machine: NativeMachine, others: Sequence[Stream], turns: int, seconds: float) -> Results:
+    """What the client of streams found, by the stream's name."""
+    plan = {"streams": [planned_stream(row) for row in others], "turns": turns, "seconds": seconds}
+    timeout = 60 + 10 * len(others) * (turns + 1) * (seconds + 2)
+    done = machine.run(["python3", "-I", "-c", STREAM_PROGRAM, json.dumps(plan)], timeout=timeout)
+    found: Results = json.loads(done.stdout)
+    return found
+
+
+def planned_stream(row: Stream) -> dict[str, object]:
+    """A stream as stream.py reads it."""
+    return {
+        "name": row.name,
+        "port": row.port,
+        "request": row.request.decode("latin-1"),
+        "prelude": row.prelude.decode("latin-1"),
+        "content": row.content,
+        "cgroup": row.cgroup,
     }

@@ -41,6 +41,20 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """A request again and again over one connection, or once for a large file: what counts is how much gets through."""
+
+    group: int
+    name: str
+    port: int
+    request: bytes
+    content: int  # bytes of content in each answer, whose status is 200
+    cgroup: str  # of the processes that answer, for their memory
+    base: str  # the name of the row that the ratio refers to
+    prelude: bytes = b""  # a request over the same connection before the clock starts; none: connecting is timed, too
+
+
+@dataclass(frozen=True)
 class Shipped:
     """The units as selsock-generate wrote them for the bench's vhost.yaml."""
 
@@ -56,6 +70,7 @@ class Group:
     files: Files
     staging: str = ""  # shell, run in the tree before it starts
     setup: str = ""  # shell, run in the machine, where systemd runs
+    streams: tuple[Stream, ...] = ()
 
 
 Groups = Mapping[int, Callable[[Shipped], Group]]
@@ -66,7 +81,7 @@ def of_unit(name: str) -> Cgroups:
     return Cgroups(f"system.slice/system-{name}.slice", f"system.slice/{name}.socket")
 
 
-def wanted(row: Row, words: list[str]) -> bool:
+def wanted(row: Row | Stream, words: list[str]) -> bool:
     """Whether --only names the row: by its group, "9", or by that and the beginning of its name, "9 Restrict"."""
     parts = [word.partition(" ") for word in words]
     return not parts or any(number == str(row.group) and row.name.startswith(name) for number, _, name in parts)

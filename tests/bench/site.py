@@ -13,7 +13,7 @@ VHOST_YAML = f"""selinux: optional
 listen:
   - 80
   - {{unix: {UNIX}, mode: "0666", peer: {{user: root, type: unconfined_t}}}}
-limits: {{connections: 1000, connections_per_second: 100000, connections_per_source: 0}}
+limits: {{requests: 1000000, connections: 1000, connections_per_second: 100000, connections_per_source: 0}}
 domains: {{public: {{python: true, execute: true}}}}
 vhosts:
   a.example:

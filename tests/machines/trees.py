@@ -34,7 +34,7 @@ _PROXY = "systemd systemd-sysv dbus iproute2 procps curl openssl socat haproxy n
 # What the applications need that the tests serve, and their clients.  php8.4-cgi first: dokuwiki would take Apache.
 _APPLICATIONS = "php8.4-cgi php-cgi php-sqlite3 php-mbstring dokuwiki git perl libcgi-pm-perl cadaver"
 # What make bench measures beside selsock.
-_BENCH = "python3-crypt-r micro-httpd"
+_BENCH = "python3-crypt-r micro-httpd apache2 libapache2-mpm-itk libapache2-mod-wsgi-py3 nginx-light gunicorn"
 PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "bookworm": f"{_BOTH} rpm".split(),  # systemd 252, Python 3.11, rpm 4.18
     "trixie": f"{_BOTH} {_SELINUX}".split(),  # systemd 257, Python 3.13, rpm 4.20; the tree of the VM, too

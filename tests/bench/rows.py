@@ -14,7 +14,7 @@ class Cgroups:
     """Whose CPU time counts, as paths below the machine's /sys/fs/cgroup."""
 
     instance: str  # of the process that answers; its memory counts, too
-    accept: str = ""  # of the child that PID 1 forks to accept a connection over TCP
+    accept: str = "-"  # of the child that PID 1 forks to accept a connection over TCP; "-": there is none
 
 
 @dataclass(frozen=True)

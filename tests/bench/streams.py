@@ -23,7 +23,7 @@ GUNICORN = """[Service]
 ExecStart=/usr/bin/gunicorn --chdir /srv/vhosts/a/code --bind 127.0.0.1:{port} {options} hello:application
 User=selsock
 """
-SYNC_ROW = "gunicorn, sync: closes, so a connection each"
+SYNC_ROW = "gunicorn, sync: a connection each, it keeps none"
 
 Streams = Sequence[Stream]
 Figures = dict[str, Any]
@@ -37,10 +37,10 @@ def gunicorn(name: str, unit: str, port: int) -> Stream:
 
 
 def kept(shipped: Shipped) -> Group:
-    """Row 12.  gunicorn's sync worker keeps no connection; by default gunicorn keeps no access log, selsock always."""
+    """Row 12.  gunicorn's sync worker keeps no connection.  By default it has no access log either; selsock always has."""
     workers = (
         (SYNC_ROW, "gunicornsync", SYNC, ""),
-        (f"{SYNC_ROW}, with an access log", "gunicornlog", LOGGING, "--access-logfile -"),
+        ("gunicorn, sync, with an access log, as selsock has", "gunicornlog", LOGGING, "--access-logfile -"),
         ("gunicorn, gthread, kept", "gunicorngthread", GTHREAD, "--worker-class gthread --threads 2"),
     )
     streams = [gunicorn(name, unit, port) for name, unit, port, _ in workers]

@@ -16,7 +16,7 @@ from tests.bench.chart import chart, charted, note
 from tests.bench.figures import Figures, figures, quantile, with_ratios
 from tests.bench.hardening import BASE, LEVERS, variants
 from tests.bench.machine import planned
-from tests.bench.rows import Cgroups, Held, Row, Shipped, of_unit, wanted
+from tests.bench.rows import Cgroups, Held, Row, Shipped, Stream, of_unit, wanted
 from tests.bench.table import facts_line, table
 from tests.bench.units import changed, hardening, listener, started, without_comments
 from tests.unit.test_golden import GOLDEN
@@ -231,9 +231,11 @@ def test_rows_are_chosen_by_group_and_name(words: list[str], expected: bool) -> 
     assert wanted(ROW, words) is expected
 
 
-def rows_of_all_groups() -> list[Row]:
+def rows_of_all_groups() -> list[Row | Stream]:
     """Every row there is, of small units."""
-    return [row for make in GROUPS.values() for row in make(SHIPPED).rows]
+    groups = [make(SHIPPED) for make in GROUPS.values()]
+    found: list[Row | Stream] = [row for group in groups for row in group.rows]
+    return found + [row for group in groups for row in group.streams]
 
 
 def test_rows_have_names_and_groups_of_their_own() -> None:

@@ -38,7 +38,10 @@ def main() -> None:
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
     facts = results["facts"]
-    print(f"{table(results['rows'])}{streams.stream_table(results['streams'])}{facts_line(facts)}")
+    for rows, made in ((results["rows"], table), (results["streams"], streams.stream_table)):
+        if rows:
+            print(made(rows))
+    print(facts_line(facts))
     if arguments.svg:
         arguments.svg.write_text(chart(charted(results["rows"]), note(facts, arguments.rounds)))
 

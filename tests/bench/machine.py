@@ -19,6 +19,7 @@ from tests.machines.trees import overlay, run_in, tree
 # Of a round: a connection, and what the client waits after it.  For the time limit, and to say how long it takes.
 SECONDS_PER_CONNECTION = 0.1
 ROUNDS_PER_SLICE = 20
+ROUNDS_PER_TURN = 10  # of streams
 # What packages start on port 80 by themselves.
 UNWANTED = ("micro-httpd.socket", "apache2.service", "nginx.service")
 PROGRAM = "/usr/libexec/selsock/client.py"
@@ -55,7 +56,7 @@ def bench(tree_name: str, groups: Groups, words: list[str], rounds: int, seconds
                     machine.run(["sh", "-euc", group.setup], timeout=120)
             told = facts(machine)
             found = measured(machine, rows, rounds, seconds)
-            streamed = measured_streams(machine, others, max(3, rounds // ROUNDS_PER_SLICE), seconds)
+            streamed = measured_streams(machine, others, max(1, rounds // ROUNDS_PER_TURN), seconds)
     return {
         "facts": told,
         "rounds": rounds,

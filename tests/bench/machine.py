@@ -102,6 +102,7 @@ def planned(row: Row) -> dict[str, object]:
         "address": row.address,
         "request": row.request.decode("latin-1"),
         "ending": row.ending.decode("latin-1"),
+        "to_answer": row.to_answer,
         "instance": row.cgroups.instance,
         "accept": row.cgroups.accept,
         "held": held,

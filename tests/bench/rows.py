@@ -38,6 +38,7 @@ class Row:
     cgroups: Cgroups
     base: str = "Python floor"  # the name of the row that the ratios refer to; its own for a base
     held: Held | None = None  # None: its memory is not looked at
+    to_answer: bool = False  # the clock stops with the end of the answer, rather than with that of the stream
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,7 @@ def test_row_as_the_client_gets_it() -> None:
         "address": 80,
         "request": "GET /\xff",
         "ending": "hello\n",
+        "to_answer": False,
         "instance": "instances",
         "accept": "accept",
         "held": None,

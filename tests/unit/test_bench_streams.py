@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import stream, streams
+from tests.bench import client, stream, streams
 from tests.bench.machine import planned_stream
 from tests.bench.rows import Stream, wanted
 
@@ -26,6 +26,7 @@ class Server:
 
     def __init__(self, answers: list[bytes]) -> None:
         self.answers, self.asked = answers, list[list[bytes]]()
+        self.waits = False  # for the client to close
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
 
@@ -44,6 +45,8 @@ class Server:
                         break
                     self.asked[-1].append(request)
                     connection.sendall(answer)
+                if self.waits:
+                    connection.recv(1000)
 
 
 @contextmanager
@@ -81,26 +84,35 @@ def test_rows_are_wanted_by_group_or_beginning() -> None:
 
 
 def test_kept_connection_is_used_again_and_its_prelude_is_not_counted() -> None:
-    with server(KEPT, KEPT, KEPT) as peer, stream.Client(plan(peer.port, prelude="FIRST")) as client:
-        count, took, connections = client.repeat(0)
+    with server(KEPT, KEPT, KEPT) as peer, stream.Client(plan(peer.port, prelude="FIRST")) as asking:
+        count, took, connections = asking.repeat(0)
         assert (count, connections) == (1, 1)
         assert took > 0
-        client.prelude = b""
-        assert client.repeat(0)[::2] == (1, 1)
+        asking.prelude = b""
+        assert asking.repeat(0)[::2] == (1, 1)
     assert peer.asked == [[b"FIRST", b"GET", b"GET"]]
 
 
 def test_closed_connection_is_made_anew_for_each_request() -> None:
-    with server(CLOSED) as peer, stream.Client(plan(peer.port)) as client:
-        assert [client.repeat(0)[::2] for _ in range(3)] == [(1, 1)] * 3
+    with server(CLOSED) as peer, stream.Client(plan(peer.port)) as asking:
+        assert [asking.repeat(0)[::2] for _ in range(3)] == [(1, 1)] * 3
     assert peer.asked == [[b"GET"]] * 3
 
 
 def test_requests_go_on_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter(range(100))
-    with server(*[KEPT] * 9) as peer, stream.Client(plan(peer.port)) as client:
+    with server(*[KEPT] * 9) as peer, stream.Client(plan(peer.port)) as asking:
         monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-        assert client.repeat(4) == (4, 4, 1)
+        assert asking.repeat(4) == (4, 4, 1)
+
+
+def test_client_of_connections_need_not_wait_for_their_end() -> None:
+    """Here it would wait for a minute: each waits for the other to close."""
+    with server(KEPT) as peer:
+        peer.waits = True
+        row = {"name": "row", "address": peer.port, "request": "GET", "ending": "hello\n", "to_answer": True}
+        assert 0 < client.connection(row) < 60
+    assert peer.asked == [[b"GET"]]
 
 
 @pytest.mark.parametrize(
@@ -117,10 +129,10 @@ def test_requests_go_on_until_the_time_is_over(monkeypatch: pytest.MonkeyPatch) 
 def test_wrong_answer_is_no_figure(answer: bytes, reason: str) -> None:
     with (
         server(answer) as peer,
-        stream.Client(plan(peer.port)) as client,
+        stream.Client(plan(peer.port)) as asking,
         pytest.raises(ValueError, match=reason),
     ):
-        client.repeat(0)
+        asking.repeat(0)
 
 
 def test_streams_take_turns_and_the_first_turn_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ Each with Debian's configuration but for what is written here; all of them keep 
 
 from dataclasses import replace
 
+from tests.bench.chart import AGAIN
 from tests.bench.floors import PAGE
 from tests.bench.rows import Cgroups, Group, Held, Row, Shipped
 from tests.bench.site import own, request
@@ -68,7 +69,7 @@ def mpm_itk(shipped: Shipped) -> Group:
         apache(7, "Apache, mpm-itk: static", "itk", ITK),
         apache(7, PYTHON_CGI, "itk", ITK, "/peer/written", held=False),
         apache(7, f"{PYTHON_CGI}, -ISB", "itk", ITK, "/peer/tuned", held=False),
-        own(7, "selsock, WSGI, beside it", "/app"),
+        own(7, f"selsock, WSGI, {AGAIN}", "/app"),
     )
     assigned = "AssignUserID selsock selsock\n    ScriptAlias /peer/ /srv/vhosts/a/peer/"
     files = {

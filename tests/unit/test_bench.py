@@ -147,9 +147,9 @@ def test_chart_without_rows_is_empty() -> None:
 
 
 def test_chart_shows_what_one_chooses_from() -> None:
-    """Not the hardening, and not what a slow hash costs."""
+    """Not the hardening, not what a slow hash costs, and nothing twice."""
     rows: list[Figures] = [{"group": group, "name": "x"} for group in (1, 8, 9, 11)]
-    assert charted([*rows, {"group": 4, "name": "Basic with bcrypt"}]) == rows[:2]
+    assert charted([*rows, {"group": 4, "name": "Basic with bcrypt"}, {"group": 7, "name": "x, beside it"}]) == rows[:2]
 
 
 def test_hardening_is_what_is_not_needed() -> None:

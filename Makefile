@@ -80,7 +80,7 @@ check:
 lint: .venv/ready
 	$(VENV)/ruff check selsock tests packaging
 	$(VENV)/ruff format --check selsock tests packaging
-	$(VENV)/mypy selsock tests packaging/release_check.py
+	$(VENV)/mypy selsock tests packaging/*.py
 	shellcheck $(SHELL_SCRIPTS)
 	selint --source --fail policy/selsock.te policy/selsock.if policy/selsock.fc
 
@@ -195,7 +195,7 @@ shipped:
 	@$(GIT) ls-files -z $(SHIPPED)
 
 release-check: .venv/ready
-	$(VENV)/python packaging/release_check.py
+	$(VENV)/python packaging/*.py
 
 clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,6 +4,7 @@
 Every function changes the tree that it is given: an overlay, never a tree of the cache.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,8 +40,10 @@ def install_selsock(tree: Path) -> None:
     run(["make", "--no-print-directory", "install-selsock", f"DESTDIR={tree}", "COMPILE=:"], cwd=CHECKOUT)
     run_in(tree, ["python3", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", _CODE])
     (release,) = (tree / _CODE.lstrip("/")).iterdir()
-    freeze = (CHECKOUT / "packaging/freeze.py").read_text()
-    run_in(tree, ["python3", "-Xno_debug_ranges", "-", f"{_CODE}/{release.name}"], input=freeze)
+    for name in ("freeze.py", "frozen.py"):
+        shutil.copy(CHECKOUT / "packaging" / name, tree / "root")
+    run_in(tree, ["python3", "-Xno_debug_ranges", "/root/freeze.py", f"{_CODE}/{release.name}"])
+    run_in(tree, ["rm", "/root/freeze.py", "/root/frozen.py"])
 
 
 def stage(tree: Path, vhost_yaml: str, files: Files) -> None:

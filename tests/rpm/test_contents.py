@@ -115,7 +115,7 @@ def test_what_is_frozen_is_the_source(installed: Path) -> None:
     script = """
 import marshal, pathlib, sys
 (release,) = pathlib.Path("/usr/lib/selsock").iterdir()
-found = marshal.loads((release / f"handler.{sys.implementation.cache_tag}").read_bytes())
+_, found = marshal.loads((release / f"handler.{sys.implementation.cache_tag}").read_bytes())
 for path in sorted([*release.glob("selsock/*.py"), *release.glob("selsock/handler/**/*.py")]):
     name = ".".join(path.relative_to(release).with_suffix("").parts)
     package, code = found.pop(name.removesuffix(".__init__"))

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from selsock.cores import crypt_core
 from selsock.generate.applied import labelled
 from selsock.generate.configuration import Configuration
 from selsock.generate.conflicts import ancestors
@@ -22,6 +21,7 @@ from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
 from selsock.generate.relabel import Labels, Outcome, relabel_file, relabel_tree, restore
 from selsock.generate.write import Transaction
+from selsock.password_cores import crypt_core
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
 HEADER = b"# Written by selsock-generate "  # in the first lines of every unit of ours

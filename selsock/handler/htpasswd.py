@@ -5,8 +5,9 @@ Formats, as Apache's htpasswd(1) writes them: bcrypt, SHA-256 and SHA-512 crypt 
 ``{SHA}``, which libcrypt does not know, here.  Anything else is an error of the administrator, never a "no".
 """
 
-from selsock.cores import binascii, crypt_core, digest, operator, posix
+from selsock.cores import posix
 from selsock.errors import IdentityFault
+from selsock.password_cores import binascii, compare_digest, crypt_core, digest
 
 LIBCRYPT = ("$2y$", "$2b$", "$2a$", "$5$", "$6$")
 ITOA64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -61,7 +62,7 @@ def matches_hash(password: bytes, stored: str) -> bool:
         computed = "{SHA}" + binascii.b2a_base64(digest("sha1", password), newline=False).decode()
     else:
         raise ValueError("a hash of a format other than $2y$, $5$, $6$, $apr1$ and {SHA}")
-    return operator._compare_digest(computed, stored) and not computed.startswith("*")
+    return compare_digest(computed, stored) and not computed.startswith("*")
 
 
 def apr1(password: bytes, salt: bytes) -> str:

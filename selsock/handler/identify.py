@@ -5,7 +5,7 @@ The parent never opens the password file and never slices the credentials: they 
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
-from selsock.cores import Final, binascii, operator, posix, socket, time
+from selsock.cores import Final, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.model import Basic, Rule, Vhost
@@ -49,8 +49,10 @@ class Credentials:
 
     def recognise(self, head: RequestHead, buffer: HeadBuffer) -> bool:
         """Whether ``head`` carries exactly this value, which is then wiped in ``buffer``."""
+        from selsock.password_cores import compare_digest
+
         start, end = head.credentials
-        same = operator._compare_digest(memoryview(buffer.data)[start:end], self.value)
+        same = compare_digest(memoryview(buffer.data)[start:end], self.value)
         buffer.wipe_span(start, end)
         return same
 
@@ -120,6 +122,9 @@ def answer_and_end(child: "socket.socket", buffer: HeadBuffer, span: "tuple[int,
 
 def judge(credentials: bytes, basic: Basic) -> bytes:
     """The verdict on ``credentials``, the value of an Authorization field.  Raises IdentityFault."""
+    from selsock.handler.htpasswd import verify  # imported in the child alone
+    from selsock.password_cores import binascii
+
     scheme, _, token = credentials.partition(b" ")
     if scheme.lower() != b"basic":
         return REFUSED + b"a scheme other than Basic"
@@ -132,8 +137,6 @@ def judge(credentials: bytes, basic: Basic) -> bytes:
         return REFUSED + b"credentials that are no base64 of UTF-8 (RFC 7617 \xc2\xa72)"
     if not colon or not UserName.accepts(name) or b"\0" in password:
         return REFUSED + b"credentials that are no user, colon and password (RFC 7617 \xc2\xa72)"
-    from selsock.handler.htpasswd import verify  # in the child alone
-
     if not verify(basic.file, user, password):
         return REFUSED + b"wrong password or unknown user " + user
     return GRANTED + user

@@ -5,7 +5,7 @@ One treatment for every doubtful path: refused with 400.  Escapes are decoded on
 and dot segments, and bytes that are not UTF-8 have no meaning here.
 """
 
-from selsock.cores import Final, binascii, socket
+from selsock.cores import Final, socket
 from selsock.errors import PeerFault
 from selsock.names import HostName
 
@@ -85,7 +85,7 @@ def well_escaped(text: bytes) -> bool:
 def unescape(text: bytes) -> bytes:
     """Decode each ``%XX`` once.  ``text`` is well escaped."""
     first, *parts = text.split(b"%")
-    return first + b"".join(binascii.unhexlify(part[:2]) + part[2:] for part in parts)
+    return first + b"".join(bytes([int(part[:2], 16)]) + part[2:] for part in parts)
 
 
 def parse_host(field: bytes | None, target: Target, minor: int) -> str:

@@ -12,16 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from selsock.handler.response import http_date
-from selsock.handler.serve.conditional import (
-    YOUNG_SECONDS,
-    Validators,
-    evaluate,
-    matches,
-    parse_date,
-    parse_tags,
-    same_as_before,
-    validators,
-)
+from selsock.handler.serve.conditional import evaluate, matches, parse_date, parse_tags, same_as_before
+from selsock.handler.serve.validators import YOUNG_SECONDS, Validators, validators
 from tests.unit.static_site import OLD, ask, put
 
 NOW = 1_800_000_000.0  # 15 January 2027

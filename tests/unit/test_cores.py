@@ -16,7 +16,7 @@ import types
 
 import pytest
 
-from selsock import cores
+from selsock import cores, password_cores
 
 
 @pytest.mark.parametrize(
@@ -73,23 +73,23 @@ def test_compare_digest_is_hmac_compare_digest() -> None:
     """hmac takes OpenSSL's where there is one; both answer alike, for each kind of buffer that is compared here."""
     for left, right in ((b"a", b"a"), (b"a", b"b"), (b"", b"a"), (b"a", b"aa"), (b"", b"")):
         wanted = hmac.compare_digest(left, right)
-        assert wanted == cores.operator._compare_digest(left, right)
-        assert wanted == cores.operator._compare_digest(memoryview(left), bytearray(right))
+        assert wanted == password_cores.compare_digest(left, right)
+        assert wanted == password_cores.compare_digest(memoryview(left), bytearray(right))
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", b"dog:w\xc3\xbcff", bytes(range(256))])
 def test_base64_by_binascii_is_base64(data: bytes) -> None:
     """Both directions, and strict_mode is base64.b64decode(validate=True)."""
     text = base64.b64encode(data)
-    assert data == cores.binascii.a2b_base64(text, strict_mode=True)
-    assert text == cores.binascii.b2a_base64(data, newline=False)
+    assert data == password_cores.binascii.a2b_base64(text, strict_mode=True)
+    assert text == password_cores.binascii.b2a_base64(data, newline=False)
 
 
 @pytest.mark.parametrize("text", [b"====", b"a", b"YQ", b"YQ=", b"YQ==\n", b"Y Q==", b"YQ==YQ==", b"Y-Q=", b"=YQ=="])
 def test_strict_base64_refuses_what_validate_refuses(text: bytes) -> None:
     """No spelling is decoded that base64.b64decode(validate=True) refuses."""
     with pytest.raises(ValueError):
-        cores.binascii.a2b_base64(text, strict_mode=True)
+        password_cores.binascii.a2b_base64(text, strict_mode=True)
 
 
 def test_select_and_time_are_the_public_modules() -> None:
@@ -101,14 +101,14 @@ def test_select_and_time_are_the_public_modules() -> None:
 @pytest.mark.parametrize("name", ["md5", "sha1"])
 def test_digest_is_hashlib(name: str, data: bytes) -> None:
     """Both hashes of old htpasswd formats."""
-    assert hashlib.new(name, data, usedforsecurity=False).digest() == cores.digest(name, data)
+    assert hashlib.new(name, data, usedforsecurity=False).digest() == password_cores.digest(name, data)
 
 
 @pytest.mark.parametrize("name", ["md5", "sha1"])
 def test_digest_without_the_built_in_module_is_openssls(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Red Hat's Python has neither _md5 nor _sha1."""
     monkeypatch.setitem(sys.modules, f"_{name}", None)
-    assert hashlib.new(name, b"abc", usedforsecurity=False).digest() == cores.digest(name, b"abc")
+    assert hashlib.new(name, b"abc", usedforsecurity=False).digest() == password_cores.digest(name, b"abc")
 
 
 def test_crypt_core_is_what_crypt_uses() -> None:
@@ -116,7 +116,7 @@ def test_crypt_core_is_what_crypt_uses() -> None:
     script = (
         "import warnings; warnings.simplefilter('ignore')\n"
         "try: import crypt\nexcept ImportError: import crypt_r as crypt\n"
-        "from selsock.cores import crypt_core\n"
+        "from selsock.password_cores import crypt_core\n"
         "salt = '$6$saltsalt$'\n"
         "assert crypt.crypt('w\\xfcff', salt) == crypt_core().crypt('w\\xfcff', salt)\n"
     )
@@ -128,7 +128,7 @@ def test_crypt_core_falls_back_to_crypt_r(monkeypatch: pytest.MonkeyPatch) -> No
     other = types.ModuleType("_crypt_r")
     monkeypatch.setitem(sys.modules, "_crypt", None)
     monkeypatch.setitem(sys.modules, "_crypt_r", other)
-    assert other is cores.crypt_core()
+    assert other is password_cores.crypt_core()
 
 
 def test_crypt_core_missing_altogether_is_an_import_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,4 +136,4 @@ def test_crypt_core_missing_altogether_is_an_import_error(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "_crypt", None)
     monkeypatch.setitem(sys.modules, "_crypt_r", None)
     with pytest.raises(ImportError, match="^Python has no crypt: install python3-crypt-r$"):
-        cores.crypt_core()
+        password_cores.crypt_core()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from selsock.cores import crypt_core
 from selsock.errors import IdentityFault
 from selsock.handler.htpasswd import verify
+from selsock.password_cores import crypt_core
 from tests.unit.fakes import patience
 
 PASSWORDS = [

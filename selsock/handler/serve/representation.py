@@ -7,9 +7,9 @@ and no more than that length is sent.
 
 from selsock.cores import posix, time
 from selsock.handler.response import http_date
-from selsock.handler.serve.conditional import Validators, evaluate, same_as_before, validators
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
+from selsock.handler.serve.validators import Validators, validators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ def send(exchange: Exchange, file: int, status: "posix.stat_result", own: "Field
     fields = [*own, ("ETag", current.tag.decode()), ("Accept-Ranges", "bytes")]
     if current.modified is not None:
         fields.append(("Last-Modified", http_date(current.modified)))
-    value = head.fields.get(b"range")
-    if head.method == "GET" and value is not None and same_as_before(head.fields, current, now):  # §14.2: GET alone
-        from selsock.handler.serve.ranges import MOST, parse_ranges
-
-        # With several parts nobody could tell whether Content-Encoding speaks of each of them or of all together.
-        most = 1 if any(name == "Content-Encoding" for name, _ in own) else MOST
-        parts = parse_ranges(value, status.st_size, most)
+    if head.method == "GET" and b"range" in head.fields:  # §14.2: GET alone
+        parts = ranges_of(head.fields, status.st_size, current, now, own)
         if parts is not None:
             return send_parts(exchange, file, status.st_size, parts, fields)
     small = posix.pread(file, status.st_size, 0) if status.st_size <= SMALL else b""
@@ -49,14 +44,33 @@ def send(exchange: Exchange, file: int, status: "posix.stat_result", own: "Field
 
 def check_preconditions(exchange: Exchange, current: Validators, now: float, vary: "Fields") -> Outcome | None:
     """Answer 304 or 412 if the request's preconditions want that (RFC 9110 §13).  Raises PeerGone."""
-    reply = exchange.reply
-    wanted = evaluate(exchange.head.fields, current, now)
+    reply, given = exchange.reply, exchange.head.fields
+    if not any(name.startswith(b"if-") for name in given):
+        return None
+    from selsock.handler.serve.conditional import evaluate
+
+    wanted = evaluate(given, current, now)
     if wanted == 412:
         return reply.page(412, "a precondition that does not hold", vary)
     if wanted == 304:  # RFC 9110 §15.4.5 says with which fields
         reply.begin(304, [*vary, ("ETag", current.tag.decode())] if current.tag else vary, None)
         return reply.end()
     return None
+
+
+def ranges_of(
+    given: "dict[bytes, bytes]", size: int, current: Validators, now: float, own: "Fields"
+) -> "list[tuple[int, int]] | None":
+    """Offset and length of each part that Range asks for, as ``parse_ranges``; None for the whole file."""
+    from selsock.handler.serve.conditional import same_as_before
+
+    if not same_as_before(given, current, now):
+        return None
+    from selsock.handler.serve.ranges import MOST, parse_ranges
+
+    # With several parts nobody could tell whether Content-Encoding speaks of each of them or of all together.
+    most = 1 if any(name == "Content-Encoding" for name, _ in own) else MOST
+    return parse_ranges(given[b"range"], size, most)
 
 
 def send_parts(exchange: Exchange, file: int, size: int, parts: "list[tuple[int, int]]", fields: "Fields") -> Outcome:

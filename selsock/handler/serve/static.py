@@ -9,11 +9,11 @@ ctypes, which costs 3 ms).
 from selsock.cores import posix, time
 from selsock.errors import TableFault
 from selsock.handler.confine import Confined
-from selsock.handler.serve.conditional import Validators
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.media import media_type
 from selsock.handler.serve.reply import Outcome, Reply
 from selsock.handler.serve.representation import VARY, check_preconditions, send
+from selsock.handler.serve.validators import Validators
 from selsock.model import Location, Vhost
 
 TYPE_CHECKING = False

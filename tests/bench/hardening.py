@@ -12,9 +12,20 @@ from tests.bench.units import changed, hardening, listener, started, without_com
 
 BASE = "no hardening at all"
 FIRST_PORT = 9000
+# What an instance that serves a file needs, and about as much again.
+ALLOWED = (
+    "access arch_prctl brk clone clone3 close close_range connect dup dup2 dup3 epoll_create1 epoll_ctl epoll_pwait"
+    " epoll_wait execve exit exit_group faccessat faccessat2 fcntl flock fork fstat fsync ftruncate futex getcwd getdents64"
+    " getegid geteuid getgid getgroups getpeername getpgrp getpid getppid getrandom getrlimit getsockname getsockopt gettid"
+    " getuid ioctl kill lseek lstat madvise mkdir mmap mprotect mremap munmap newfstatat open openat pidfd_open pipe2 poll"
+    " ppoll prctl pread64 prlimit64 pwrite64 read readlink readlinkat recvfrom recvmsg rename restart_syscall rseq"
+    " rt_sigaction rt_sigprocmask rt_sigreturn select sendfile sendmsg sendto set_robust_list set_tid_address setsid"
+    " setsockopt shutdown sigaltstack socket socketpair stat statx sysinfo umask uname unlink wait4 waitid write"
+)
 # Exchanged in the shipped unit: directives and their values, none to leave one out.  What was tried and kept, or not.
 LEVERS: dict[str, dict[str, list[str]]] = {
     "SystemCallFilter=@system-service": {"SystemCallFilter": ["@system-service", "~@privileged @resources"]},
+    "96 calls allowed": {"SystemCallFilter": [ALLOWED]},
     "no SystemCallFilter": {"SystemCallFilter": [], "SystemCallErrorNumber": []},
     "no SystemCallArchitectures": {"SystemCallArchitectures": []},
     "DefaultDependencies=yes": {"DefaultDependencies": ["yes"]},
@@ -24,6 +35,12 @@ LEVERS: dict[str, dict[str, list[str]]] = {
     "StandardError=null": {"StandardError": ["null"]},
     "ProtectSystem=strict": {"ProtectSystem": ["strict"]},
     "PrivateTmp=yes": {"PrivateTmp": ["yes"]},
+    "IPAddressDeny=any": {"IPAddressDeny": ["any"], "IPAddressAllow": ["localhost"]},
+    "PrivateDevices=yes": {"PrivateDevices": ["yes"]},
+    "LC_ALL=C": {"Environment": ["LC_ALL=C"]},
+    "LD_BIND_NOW=1": {"Environment": ["LD_BIND_NOW=1"]},
+    "malloc in huge pages": {"Environment": ["GLIBC_TUNABLES=glibc.malloc.hugetlb=1"]},
+    "malloc with one arena": {"Environment": ["MALLOC_ARENA_MAX=1"]},
     "MemoryAccounting=no": {"MemoryAccounting": ["no"]},
     "TasksAccounting=no": {"TasksAccounting": ["no"]},
 }

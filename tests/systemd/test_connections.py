@@ -35,6 +35,7 @@ FILES = {
         0o644,
     ),
 }
+EPERM, EAFNOSUPPORT = "1", "97"
 GET = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 # Connections in quick succession to two ports, each begun and held.  Once MaxConnections= is reached, systemd accepts the
 # rest only to close it, quickly; and each counts.
@@ -54,6 +55,30 @@ for turn in range(700):
     del held[:-900]
 time.sleep(4)
 print(count)
+"""
+
+# By number on x86-64, with arguments that do no harm: what the kernel says to who may call it, and who may not.
+CALLS = """#!/usr/bin/python3 -I
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+calls = {
+    "bpf": (321, 0, 0, 0), "chown": (92, 0, 0, 0), "io_uring_setup": (425, 0, 0), "kexec_load": (246, 0, 0, 0, 0),
+    "modify_ldt": (154, 99), "mount": (165, 0, 0, 0, 0, 0), "open_tree": (428, -1, 0, 0), "perf_event_open": (298, 0, 0),
+    "personality": (135, 8), "ptrace": (101, 99), "sched_setscheduler": (144, 0, 99, 0), "setpriority": (141, 99, 0, 0),
+    "unshare for a user namespace": (272, 0x10000000), "userfaultfd": (323, -1), "socket of AF_NETLINK": (41, 16, 3, 0),
+    "getpid": (39,), "getpriority": (140, 0, 0),
+}
+for name, (number, *arguments) in calls.items():
+    ctypes.set_errno(0)
+    result = libc.syscall(number, *arguments)
+    print(name, ctypes.get_errno(), sep=": ", file=os.fdopen(os.dup(int(sys.argv[1])), "w"))
+"""
+PROBE = r"""set -e
+cd /etc/systemd/system
+sed 's,^ExecStart=.*,ExecStart=/usr/libexec/selsock/calls 3,' selsock@.service >calls@.service
+printf '[Socket]\nListenStream=127.0.0.1:9003\nAccept=yes\n' >calls.socket
+systemctl daemon-reload
+systemctl start calls.socket
 """
 
 
@@ -214,6 +239,24 @@ def test_the_process_has_nothing_left(machine: NativeMachine) -> None:
     assert found["Uid"].split() == [user] * 4
     assert {found[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert (found["NoNewPrivs"], found["Seccomp"], found["Threads"]) == ("1", "2", "1")
+
+
+def test_calls_that_nobody_may_use_are_denied(machine: NativeMachine) -> None:
+    """EPERM, by the unit that an instance runs in; and the control: most of them are not denied to another service."""
+    machine.run(["tee", "/usr/libexec/selsock/calls"], input=CALLS)
+    machine.run(["chmod", "755", "/usr/libexec/selsock/calls"])
+    machine.run(["sh", "-c", PROBE])
+    told = dict(line.split(": ") for line in talk(machine, b"", 9003).decode().splitlines())
+    allowed = {"getpid", "getpriority"}
+    assert {name: "0" if name in allowed else EPERM for name in told if name != "socket of AF_NETLINK"} | {
+        "socket of AF_NETLINK": EAFNOSUPPORT
+    } == told
+    control = machine.run(["setpriv", "--reuid=nobody", "--clear-groups", "/usr/libexec/selsock/calls", "1"]).stdout
+    others = dict(line.split(": ") for line in control.splitlines())
+    assert others.keys() == told.keys()
+    # Those that need a capability are denied to user nobody as well.
+    needing = {"bpf", "kexec_load", "mount"}
+    assert {name for name, error in others.items() if error == EPERM} <= needing | {"perf_event_open", "userfaultfd"}
 
 
 def test_hardening_is_as_stated(machine: NativeMachine) -> None:

@@ -30,11 +30,9 @@ class Reader:
         if len(self.header) != HEADER:
             raise ValueError("shorter than the header of a cdb")
         # The last table ends the file, to the byte; so a file cut short, or one that is still being written, shows.
-        end = HEADER
-        for position, slots in struct.iter_unpack("<II", self.header):
-            end = max(end, position + slots * 8)
-        if end != self.size:
-            raise ValueError(f"{self.size} bytes long where its header says {end}")
+        position, slots = struct.unpack_from("<II", self.header, HEADER - 8)
+        if position + slots * 8 != self.size:
+            raise ValueError(f"{self.size} bytes long where its header says {position + slots * 8}")
 
     def get(self, key: bytes) -> bytes | None:
         """The first value stored under ``key``, or None.  Raises ValueError when the file contradicts itself."""

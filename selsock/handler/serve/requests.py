@@ -43,6 +43,8 @@ def serve_requests(
         body = exchange.body  # of the client's request, whatever a local redirect makes of it
         journal.connect()
         outcome = serve(confined, exchange)
+        if exchange.reply.close:
+            exchange.reply.close_output()  # before the record, for which nobody out there has to wait
         access.done("serve")
         access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)
         if exchange.reply.close or not body.drain():

@@ -7,30 +7,32 @@ from tests.bench.rows import Address, Shipped
 from tests.machines.install import Files
 
 UNITS = "/etc/systemd/system"
-# What starts an instance and tells how it ended.  All else in [Service] keeps something away from it, or bounds it.
-NEEDED = (
-    "Type",
-    "Slice",
-    "ExecStart",
-    "StandardInput",
-    "StandardOutput",
-    "StandardError",
-    "LogLevelMax",
-    "SuccessExitStatus",
+# Hardening is what `systemd-analyze security` weighs; limits of memory, time and output are none.
+HARDENING = (
+    *(
+        "User",
+        "AmbientCapabilities",
+        "CapabilityBoundingSet",
+        "KeyringMode",
+        "LockPersonality",
+        "MemoryDenyWriteExecute",
+    ),
+    *("NoNewPrivileges", "RemoveIPC", "RestrictAddressFamilies", "RestrictNamespaces", "RestrictSUIDSGID"),
+    *("SystemCallArchitectures", "SystemCallErrorNumber", "SystemCallFilter", "UMask"),
 )
 # Where a directive belongs that the unit does not have.
 SECTIONS = {"DefaultDependencies": "[Unit]", "CollectMode": "[Unit]"}
 
 
 def hardening(service: str) -> dict[str, list[str]]:
-    """The directives of [Service] that are not NEEDED, in order: values by key."""
+    """The directives of [Service] that harden it, in order: values by key."""
     found: dict[str, list[str]] = {}
     section = ""
     for line in service.splitlines():
-        key, equals, value = line.partition("=")
+        key, _, value = line.partition("=")
         if line.startswith("["):
             section = line
-        elif section == "[Service]" and equals and not key.startswith("#") and key not in NEEDED:
+        elif section == "[Service]" and key in HARDENING:
             found.setdefault(key, []).append(value)
     return found
 

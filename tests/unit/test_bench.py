@@ -18,7 +18,7 @@ from tests.bench.hardening import BASE, LEVERS, variants
 from tests.bench.machine import planned
 from tests.bench.rows import Cgroups, Held, Row, Shipped, Stream, of_unit, wanted
 from tests.bench.table import facts_line, table
-from tests.bench.units import changed, hardening, listener, started, without_comments
+from tests.bench.units import HARDENING, changed, hardening, listener, started, without_comments
 from tests.unit.test_golden import GOLDEN
 
 SOCKET = "[Socket]\n# Two.\nListenStream=80\nListenStream=/run/x.sock\nAccept=yes\n"
@@ -152,7 +152,19 @@ def test_chart_shows_what_one_chooses_from() -> None:
     assert charted([*rows, {"group": 4, "name": "Basic with bcrypt"}, {"group": 7, "name": "x, beside it"}]) == rows[:2]
 
 
-def test_hardening_is_what_is_not_needed() -> None:
+def test_each_directive_of_the_shipped_unit_hardens_or_does_not() -> None:
+    """A new one is to be put where it belongs."""
+    text = (GOLDEN / "minimal/expected/etc/systemd/system/selsock@.service").read_text()
+    keys = {line.partition("=")[0] for line in text.partition("[Service]")[2].splitlines() if line and line[0] != "#"}
+    others = (
+        "ExecStart LimitCORE LogLevelMax LogRateLimitBurst LogRateLimitIntervalSec MemoryMax OOMPolicy OOMScoreAdjust"
+    )
+    others += " RuntimeMaxSec StandardError StandardInput StandardOutput SuccessExitStatus TasksMax TimeoutStopSec"
+    assert keys - set(HARDENING) == set(others.split())
+    assert set(HARDENING) < keys
+
+
+def test_hardening_is_what_is_named_so() -> None:
     """In the order of the unit, lines of one key together; comments and other sections are not it."""
     expected = {"User": ["selsock"], "SystemCallFilter": ["@system-service", "~@privileged"], "UMask": ["0077"]}
     assert hardening(SERVICE) == expected

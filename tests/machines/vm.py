@@ -30,8 +30,11 @@ from tests.machines.image import Image
 AUDIT_LOG = "/var/log/audit/audit.log"
 _KERNEL = (
     "root=/dev/vda rw rootfstype=ext4 fsck.mode=skip console=ttyS0 loglevel=5 net.ifnames=0 audit=1"
-    " audit_backlog_limit=8192 panic=-1 security=selinux selinux=1 enforcing=1 mitigations=off random.trust_cpu=on"
+    " audit_backlog_limit=8192 panic=-1 mitigations=off random.trust_cpu=on"
 )
+_ENFORCING = " security=selinux selinux=1 enforcing=1"
+# Debian's kernel knows no selinux=0.  This is what it was built with, less those of which security= leaves one.
+_WITHOUT = " lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,bpf,ipe"
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,20 @@ class VirtualMachine:
     """A running machine, as a context manager: it is up inside the with block, and gone without a trace after it."""
 
     def __init__(
-        self, image: Image, name: str, guest_ports: Sequence[int] = (80, 8080), report: Report = to_stderr
+        self,
+        image: Image,
+        name: str,
+        guest_ports: Sequence[int] = (80, 8080),
+        report: Report = to_stderr,
+        *,
+        selinux: bool = True,
     ) -> None:
-        """name is that of the log directory; guest_ports are reached through http_port()."""
+        """name is that of the log directory; guest_ports are reached through http_port().
+
+        selinux: False boots a kernel whose SELinux is disabled, to compare with; everywhere else it enforces.
+        """
         self.image, self.name, self._report = image, name, report
+        self._kernel = _KERNEL + (_ENFORCING if selinux else _WITHOUT)
         self._ports = dict(zip((22, *guest_ports), _free_ports(len(guest_ports) + 1), strict=True))
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -93,7 +106,7 @@ class VirtualMachine:
         ]
         # Emulated, one processor: where the kernel patches its own code (text_poke), a second one may see half of it.
         command += ["-smp", "2" if _has_kvm() else "1", "-m", "2G", "-serial", f"file:{self._logs}/serial.log"]
-        command += ["-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd", "-append", _KERNEL]
+        command += ["-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd", "-append", self._kernel]
         command += ["-drive", f"file={image}/root.img,if=virtio,format=raw,cache=unsafe,snapshot=on"]
         command += ["-netdev", f"user,id=n,{forwards}", "-device", "virtio-net-pci,netdev=n,romfile="]
         command += ["-device", "virtio-rng-pci"]

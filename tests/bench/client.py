@@ -16,8 +16,6 @@ from typing import Any
 
 CGROUPS = "/sys/fs/cgroup"
 WARM_UP = 3  # connections before anything is counted
-# After a connection, until systemd has put the instance away; it does so within a few milliseconds.
-SETTLE = 0.04
 CLIENTS = (1, 8)
 
 Row = dict[str, Any]
@@ -41,7 +39,7 @@ def measure(rows: list[Row], rounds: int, slices: int, seconds: float) -> dict[s
         for row in order.sample(rows, len(rows)):
             before = spent(row)
             took = connection(row)
-            time.sleep(SETTLE)
+            time.sleep(row["settle"])
             if turn >= WARM_UP:
                 found[row["name"]]["seconds"].append(took)
                 found[row["name"]]["cpu"].append([b - a for a, b in zip(before, spent(row), strict=True)])
@@ -50,7 +48,7 @@ def measure(rows: list[Row], rounds: int, slices: int, seconds: float) -> dict[s
             for clients in CLIENTS:
                 rate = flood(row, clients, seconds)
                 found[row["name"]]["rates"].setdefault(str(clients), []).append(rate)
-                time.sleep(3 * SETTLE)
+                time.sleep(3 * row["settle"])
             if row["held"]:
                 found[row["name"]]["kib"].append(memory(row))
     return found
@@ -148,10 +146,10 @@ def memory(row: Row) -> int:
         answer = dialled.recv(4096)
         if answer[9:12] != b"200":
             raise ValueError(f"{row['name']}, held: {answer!r}")
-        time.sleep(3 * SETTLE)  # its answer may not be all that it does
+        time.sleep(3 * row["settle"])  # its answer may not be all that it does
         pids = processes(f"{CGROUPS}/{row['held']['cgroup']}")
         peak = max(resident(pid) for pid in pids)
-    time.sleep(3 * SETTLE)
+    time.sleep(3 * row["settle"])
     return peak
 
 

@@ -3,22 +3,25 @@
 
 import os
 import platform
+from collections.abc import Callable
 
 from selsock import __version__
 from tests.machines.commands import CHECKOUT, run
-from tests.machines.native import NativeMachine
 
 
-def facts(machine: NativeMachine) -> dict[str, object]:
-    """The versions that the machine runs, the processors and how busy they are: to be asked before measuring."""
+def facts(ask: Callable[[list[str]], str]) -> dict[str, object]:
+    """The versions that the machine runs, the host's processors and how busy they are: to be asked before measuring.
+
+    ``ask`` runs a command in the machine and returns what it prints.
+    """
     commit = run(
         ["git", "-c", f"safe.directory={CHECKOUT}", "describe", "--always", "--dirty"], check=False, cwd=CHECKOUT
     )
     return {
         "selsock": f"{__version__} {commit.stdout.strip()}".rstrip(),
-        "kernel": platform.release(),
-        "systemd": machine.run(["systemctl", "--version"]).stdout.split()[1],
-        "python": machine.run(["python3", "--version"]).stdout.split()[1],
+        "kernel": ask(["uname", "-r"]).strip(),
+        "systemd": ask(["systemctl", "--version"]).split()[1],
+        "python": ask(["python3", "--version"]).split()[1],
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "load_before": os.getloadavg()[0],

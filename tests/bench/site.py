@@ -21,6 +21,7 @@ vhosts:
     domain: public
     range: s0
     auth: {{basic: {{realm: A, file: /etc/selsock/a.htpasswd}}}}
+    content: {{/cgi: {{access: execute}}}}
     contexts: [{{any: true}}]
     locations:
       /app: {{wsgi: {{application: "hello:application", python: [/code]}}}}

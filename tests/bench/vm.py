@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""make bench BENCH=vm ARGS=…: rows 2 to 6 on an enforcing kernel, and row 14, what SELinux adds to each of them.
+
+Two machines of one image, with SELinux and without it, take turns: while one is measured, the other idles.  Where the
+processor is emulated, times are many times longer than real ones, and ratios alone mean something.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from tests.bench import pair
+from tests.bench.facts import facts
+from tests.bench.figures import Figures, figures, with_ratios
+from tests.bench.rows import Row
+from tests.bench.selinux import ENFORCING, WITHOUT, confirm, phases, report, steps, uses
+from tests.bench.table import table
+from tests.machines import image
+from tests.machines.commands import CHECKOUT, to_stderr
+from tests.machines.vm import VirtualMachine
+
+ROUNDS_PER_TURN = 10
+JSON = CHECKOUT / "build/bench/bench-vm.json"
+Machines = Mapping[str, VirtualMachine]
+Found = dict[str, dict[str, Any]]  # of one machine, by row, as client.py tells it
+
+
+def main() -> None:
+    """Measure, print tables, write JSON."""
+    parser = argparse.ArgumentParser(prog="make bench BENCH=vm ARGS=…", allow_abbrev=False)
+    text = f"connections for each row in each machine, in turns of {ROUNDS_PER_TURN}; default: 50"
+    parser.add_argument("--rounds", type=int, default=50, help=text)
+    results = bench(parser.parse_args().rounds)
+    JSON.parent.mkdir(parents=True, exist_ok=True)
+    JSON.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(results["rows"]), table(results["with_and_without"]), report(results), sep="\n", end="")
+    print(f"{', '.join(f'{name} {value}' for name, value in results['facts'].items())}\n{JSON}")
+
+
+def bench(rounds: int) -> dict[str, Any]:
+    """Boot both machines and measure ``rounds`` connections of each row in each."""
+    built = image.build(pair.RECIPE)
+    with ExitStack() as stack:
+        machines = {
+            name: stack.enter_context(VirtualMachine(built, f"bench-{name}", (), selinux=name == ENFORCING))
+            for name in (ENFORCING, WITHOUT)
+        }
+        rows, _ = (pair.prepare(machine) for machine in machines.values())
+        told = facts(lambda argv: machines[ENFORCING].ssh(argv).stdout)
+        return {"facts": told, "rounds": rounds} | measured(machines, rows, rounds) | looked_into(machines, rows)
+
+
+def measured(machines: Machines, rows: list[Row], rounds: int) -> dict[str, Any]:
+    """The rows in turn, and what the instances themselves noted meanwhile."""
+    marks = {name: machine.mark() for name, machine in machines.items()}
+    found: dict[str, Found] = {name: {} for name in machines}
+    for turn in range(0, rounds, ROUNDS_PER_TURN):
+        for name, machine in machines.items():
+            to_stderr(f"round {turn + 1} of {rounds}, {name}")
+            merge(found[name], pair.measured(machine, rows, min(ROUNDS_PER_TURN, rounds - turn)))
+    noted = {}
+    for name, machine in machines.items():
+        entries = machine.journal("SYSLOG_IDENTIFIER=selsock", since=marks[name])
+        confirm(entries, name)
+        noted[name] = {row.name: phases(entries, row.request) for row in rows if row.group > 2}
+    return {
+        "rows": with_ratios([figures(row, found[ENFORCING][row.name]) for row in rows]),
+        "with_and_without": compared(rows, found),
+        "phases": noted,
+    }
+
+
+def looked_into(machines: Machines, rows: list[Row]) -> dict[str, Any]:
+    """What the handler asks of SELinux and how long that takes, and what the kernel counts."""
+    to_stderr("what the handler asks, and what the kernel counts")
+    answers = {name: pair.asked(machine) for name, machine in machines.items()}
+    return {
+        "steps": {name: steps(told) for name, told in answers.items()},
+        "uses": {name: uses(told) for name, told in answers.items()},
+        "cache": pair.cache(machines[ENFORCING]),
+        "avc": {row.name: pair.counted(machines[ENFORCING], row) for row in rows},
+    }
+
+
+def merge(found: Found, more: Found) -> None:
+    """Add what another turn found to ``found``."""
+    for name, figures_of_row in more.items():
+        told = found.setdefault(name, {"seconds": [], "cpu": [], "kib": [], "rates": {}})
+        for key in ("seconds", "cpu", "kib"):
+            told[key] += figures_of_row[key]
+        for clients, slices in figures_of_row["rates"].items():
+            told["rates"].setdefault(clients, []).extend(slices)
+
+
+def compared(rows: Sequence[Row], found: Mapping[str, Found]) -> list[Figures]:
+    """Each row without SELinux, and with it, the ratios of which refer to that without."""
+    lines = []
+    for row in rows:
+        for name in (WITHOUT, ENFORCING):
+            line = replace(row, group=14, name=f"{row.name}: {name}", base=f"{row.name}: {WITHOUT}")
+            lines.append(figures(line, found[name][row.name]))
+    return with_ratios(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ The client runs inside, so that neither ssh nor QEMU's network is measured.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.bench.units import UNITS, changed, listener, started
 from tests.machines.image import Recipe
 from tests.machines.vm import VirtualMachine
 
+MAKERS = (floors.python_floor, site.static, site.basic, site.wsgi, site.cgi)
 PROGRAMS = "/usr/libexec/selsock"
 ASKED, ASKED_PORT = f"{PROGRAMS}/asked", 8004
 LABEL = '(filecon "{}" file (system_u object_r selsock_exec_t ((s0) (s0))))\n'
@@ -46,13 +48,17 @@ def prepare(machine: VirtualMachine) -> list[Row]:
     """Add the programs and units of the rows to a machine that was made from RECIPE; return the rows."""
     service, socket = (machine.ssh(f"cat {UNITS}/{name}").stdout for name in ("selsock@.service", "selsock.socket"))
     shipped = Shipped(socket, service)
-    groups = [make(shipped) for make in (floors.python_floor, site.static, site.basic, site.wsgi, site.cgi, asking)]
+    groups = [make(shipped) for make in (*MAKERS, asking)]
     files = {name: file for group in groups for name, file in group.files.items() if name not in site.FILES}
     files[f"{PROGRAMS}/client.py"] = (Path(client.__file__).read_bytes(), 0o644)
     for name, (content, mode) in files.items():
         machine.put(name, content, mode)
     machine.ssh("set -e\nsystemctl daemon-reload\n" + "".join(group.setup for group in groups))
-    # What a hash costs that is meant to cost much has nothing to do with SELinux.
+    return rows_of(groups)
+
+
+def rows_of(groups: Sequence[Group]) -> list[Row]:
+    """The rows of groups, less those of a hash that is meant to cost much, which has nothing to do with SELinux."""
     return [row for group in groups for row in group.rows if "bcrypt" not in row.name]
 
 

@@ -29,7 +29,7 @@ USES = {
     "connection": "writing nothing to the connection",
 }
 Micros = dict[str, float]
-Asked = Mapping[str, Sequence[tuple[str, int]]]
+Asked = Mapping[str, Any]  # one answer of asked.py
 
 
 def confirm(entries: Sequence[Entry], machine: str) -> None:
@@ -67,7 +67,7 @@ def asked_for(request: bytes) -> tuple[str, str]:
     return line.split()[1], b64decode(basic).decode().partition(":")[0]
 
 
-def uses(answers: Sequence[Mapping[str, Mapping[str, float]]]) -> Micros:
+def uses(answers: Sequence[Asked]) -> Micros:
     """Of what asked.py answered: the median microseconds of each use of a descriptor."""
     return {name: median(answer["uses"][name] / 1000 for answer in answers) for name in answers[0]["uses"]}
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client: runs in the machine that is measured, by itself, on the standard library alone.
 
-Usage: client.py <PLAN >RESULTS, both JSON.  A plan has "rows", "rounds", "slices" and "seconds"; see measure().  What is
-told of a row: "seconds" and "cpu" of each connection of the rounds, "rates" by the number of clients, and "kib" of
+Usage: client.py <PLAN >RESULTS, both JSON.  A plan has the arguments of measure().  What is told of a row: "seconds" and "cpu" of each connection of the rounds, "rates" by the number of clients, and "kib" of
 memory.  It may not cost much itself: a client is one process that connects, sends, and reads to the end.
 """
 
@@ -15,7 +14,6 @@ import time
 from typing import Any
 
 CGROUPS = "/sys/fs/cgroup"
-WARM_UP = 3  # connections before anything is counted
 CLIENTS = (1, 8)
 
 Row = dict[str, Any]
@@ -24,23 +22,22 @@ Spent = tuple[int, ...]
 
 def main() -> None:
     """Measure as the plan says."""
-    plan = json.load(sys.stdin)
-    json.dump(measure(plan["rows"], plan["rounds"], plan["slices"], plan["seconds"]), sys.stdout)
+    json.dump(measure(**json.load(sys.stdin)), sys.stdout)
 
 
-def measure(rows: list[Row], rounds: int, slices: int, seconds: float) -> dict[str, dict[str, Any]]:
+def measure(rows: list[Row], rounds: int, slices: int, seconds: float, warm_up: int = 3) -> dict[str, dict[str, Any]]:
     """All rows in turn: connections one by one in each round, then ``slices`` times ``seconds`` of as many as go.
 
-    Returns what was found by the row's name.
+    Of the first ``warm_up`` rounds nothing is told.  Returns what was found by the row's name.
     """
     found: dict[str, dict[str, Any]] = {row["name"]: {"seconds": [], "cpu": [], "rates": {}, "kib": []} for row in rows}
     order = random.Random(0)
-    for turn in range(WARM_UP + rounds):
+    for turn in range(warm_up + rounds):
         for row in order.sample(rows, len(rows)):
             before = spent(row)
             took = connection(row)
             time.sleep(row["settle"])
-            if turn >= WARM_UP:
+            if turn >= warm_up:
                 found[row["name"]]["seconds"].append(took)
                 found[row["name"]]["cpu"].append([b - a for a, b in zip(before, spent(row), strict=True)])
     for _ in range(slices):

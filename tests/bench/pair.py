@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import avc, client, floors, site
-from tests.bench.machine import SECONDS_PER_SLICE, planned
+from tests.bench.machine import planned
 from tests.bench.rows import Group, Row, Shipped
 from tests.bench.units import UNITS, changed, listener, started
 from tests.machines.image import Recipe
@@ -24,8 +24,10 @@ LABEL = '(filecon "{}" file (system_u object_r selsock_exec_t ((s0) (s0))))\n'
 POLICY = "".join(map(LABEL.format, (floors.PROGRAM, f"{floors.PROGRAM}-held", ASKED)))
 POLICY += "(allow selsock_t port_type (tcp_socket (name_bind)))\n"
 # As shipped, the policy does not tell of each denial: what is logged costs time.
-RECIPE = Recipe(site.VHOST_YAML, site.FILES, {"selsock_bench": POLICY}, dontaudit=True)
+FILES = {**site.FILES, **floors.FILES}
+RECIPE = Recipe(site.VHOST_YAML, FILES, {"selsock_bench": POLICY}, dontaudit=True)
 SETTLE = 0.3  # seconds after a connection; see planned()
+SECONDS_PER_SLICE = 2
 SECONDS_PER_TURN = 600  # a limit
 CONNECTIONS = 20  # of which the answers of asked.py, or the kernel's counts, are taken
 FETCH = """
@@ -49,7 +51,7 @@ def prepare(machine: VirtualMachine) -> list[Row]:
     service, socket = (machine.ssh(f"cat {UNITS}/{name}").stdout for name in ("selsock@.service", "selsock.socket"))
     shipped = Shipped(socket, service)
     groups = [make(shipped) for make in (*MAKERS, asking)]
-    files = {name: file for group in groups for name, file in group.files.items() if name not in site.FILES}
+    files = {name: file for group in groups for name, file in group.files.items() if name not in FILES}
     files[f"{PROGRAMS}/client.py"] = (Path(client.__file__).read_bytes(), 0o644)
     for name, (content, mode) in files.items():
         machine.put(name, content, mode)
@@ -70,10 +72,10 @@ def asking(shipped: Shipped) -> Group:
     return Group((), files, setup=started("asked"))
 
 
-def measured(machine: VirtualMachine, rows: list[Row], rounds: int) -> dict[str, dict[str, Any]]:
-    """What client.py found in ``rounds`` of all rows and one slice of each, by the row's name."""
-    plan = {"rows": [planned(row, SETTLE) for row in rows], "rounds": rounds, "slices": 1, "seconds": SECONDS_PER_SLICE}
-    done = machine.ssh(f"python3 -I {PROGRAMS}/client.py", input=json.dumps(plan), timeout=SECONDS_PER_TURN)
+def measured(machine: VirtualMachine, rows: Sequence[Row], rounds: int, **plan: int) -> dict[str, dict[str, Any]]:
+    """What client.py found in ``rounds`` of all rows, by the row's name; see measure() there for the ``plan``."""
+    whole = {"rows": [planned(row, SETTLE) for row in rows], "rounds": rounds, "seconds": SECONDS_PER_SLICE, **plan}
+    done = machine.ssh(f"python3 -I {PROGRAMS}/client.py", input=json.dumps(whole), timeout=SECONDS_PER_TURN)
     found: dict[str, dict[str, Any]] = json.loads(done.stdout)
     return found
 

@@ -16,13 +16,13 @@ from tests.bench import pair
 from tests.bench.facts import facts
 from tests.bench.figures import Figures, figures, with_ratios
 from tests.bench.rows import Row
-from tests.bench.selinux import ENFORCING, WITHOUT, confirm, phases, report, steps, uses
+from tests.bench.selinux import ENFORCING, WITHOUT, added, confirm, phases, report, steps, uses
 from tests.bench.table import table
 from tests.machines import image
 from tests.machines.commands import CHECKOUT, to_stderr
 from tests.machines.vm import VirtualMachine
 
-ROUNDS_PER_TURN = 10
+ROUNDS_PER_TURN, TURNS_PER_SLICE = 2, 5
 JSON = CHECKOUT / "build/bench/bench-vm.json"
 Machines = Mapping[str, VirtualMachine]
 Found = dict[str, dict[str, Any]]  # of one machine, by row, as client.py tells it
@@ -31,8 +31,8 @@ Found = dict[str, dict[str, Any]]  # of one machine, by row, as client.py tells 
 def main() -> None:
     """Measure, print tables, write JSON."""
     parser = argparse.ArgumentParser(prog="make bench BENCH=vm ARGS=…", allow_abbrev=False)
-    text = f"connections for each row in each machine, in turns of {ROUNDS_PER_TURN}; default: 50"
-    parser.add_argument("--rounds", type=int, default=50, help=text)
+    text = f"connections for each row in each machine, in turns of {ROUNDS_PER_TURN}; default: 30"
+    parser.add_argument("--rounds", type=int, default=30, help=text)
     results = bench(parser.parse_args().rounds)
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps(results, indent=1) + "\n")
@@ -57,10 +57,11 @@ def measured(machines: Machines, rows: list[Row], rounds: int) -> dict[str, Any]
     """The rows in turn, and what the instances themselves noted meanwhile."""
     marks = {name: machine.mark() for name, machine in machines.items()}
     found: dict[str, Found] = {name: {} for name in machines}
-    for turn in range(0, rounds, ROUNDS_PER_TURN):
+    for turn in range(-(-rounds // ROUNDS_PER_TURN)):
+        to_stderr(f"round {turn * ROUNDS_PER_TURN + 1} of {rounds}")
         for name, machine in machines.items():
-            to_stderr(f"round {turn + 1} of {rounds}, {name}")
-            merge(found[name], pair.measured(machine, rows, min(ROUNDS_PER_TURN, rounds - turn)))
+            plan = {"slices": int(turn % TURNS_PER_SLICE == 0), "warm_up": 0 if turn else 3}
+            merge(found[name], pair.measured(machine, rows, ROUNDS_PER_TURN, **plan))
     noted = {}
     for name, machine in machines.items():
         entries = machine.journal("SYSLOG_IDENTIFIER=selsock", since=marks[name])
@@ -69,6 +70,9 @@ def measured(machines: Machines, rows: list[Row], rounds: int) -> dict[str, Any]
     return {
         "rows": with_ratios([figures(row, found[ENFORCING][row.name]) for row in rows]),
         "with_and_without": compared(rows, found),
+        "added": {
+            row.name: added(*(found[name][row.name]["seconds"] for name in (ENFORCING, WITHOUT))) for row in rows
+        },
         "phases": noted,
     }
 

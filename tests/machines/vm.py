@@ -56,12 +56,15 @@ class VirtualMachine:
         report: Report = to_stderr,
         *,
         selinux: bool = True,
+        counted: bool = False,
     ) -> None:
         """name is that of the log directory; guest_ports are reached through http_port().
 
-        selinux: False boots a kernel whose SELinux is disabled, to compare with; everywhere else it enforces.
+        selinux: False boots a kernel without SELinux, to compare with; everywhere else it enforces.
+        counted: an emulated machine's clock counts its instructions, one a nanosecond, whatever else the host does.
         """
         self.image, self.name, self._report = image, name, report
+        self._counted = counted
         self._kernel = _KERNEL + (_ENFORCING if selinux else _WITHOUT)
         self._ports = dict(zip((22, *guest_ports), _free_ports(len(guest_ports) + 1), strict=True))
         self._started: list[subprocess.Popen[bytes]] = []
@@ -70,7 +73,7 @@ class VirtualMachine:
         self._logs = logs.emptied_directory(self.name)
         self._directory = Path(tempfile.mkdtemp(prefix="selsock-vm-"))
         try:
-            self._report(f"booting {self.name} ({'KVM' if _has_kvm() else 'emulated: about half a minute'})")
+            self._report(f"booting {self.name} ({'KVM' if has_kvm() else 'emulated: about half a minute'})")
             self._start_qemu()
             self._start_ssh()
             self._wait_until_running()
@@ -100,12 +103,14 @@ class VirtualMachine:
             "-M",
             "q35",
         ]
-        command += [
-            "-accel",
-            *(["kvm", "-cpu", "host"] if _has_kvm() else ["tcg,thread=multi", "-cpu", "max"]),
-        ]
+        if has_kvm():
+            command += ["-accel", "kvm", "-cpu", "host"]
+        elif self._counted:
+            command += ["-accel", "tcg,thread=single", "-cpu", "max", "-icount", "shift=0"]
+        else:
+            command += ["-accel", "tcg,thread=multi", "-cpu", "max"]
         # Emulated, one processor: where the kernel patches its own code (text_poke), a second one may see half of it.
-        command += ["-smp", "2" if _has_kvm() else "1", "-m", "2G", "-serial", f"file:{self._logs}/serial.log"]
+        command += ["-smp", "2" if has_kvm() else "1", "-m", "2G", "-serial", f"file:{self._logs}/serial.log"]
         command += ["-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd", "-append", self._kernel]
         command += ["-drive", f"file={image}/root.img,if=virtio,format=raw,cache=unsafe,snapshot=on"]
         command += ["-netdev", f"user,id=n,{forwards}", "-device", "virtio-net-pci,netdev=n,romfile="]
@@ -225,7 +230,7 @@ class VirtualMachine:
         shutil.rmtree(self._directory)
 
 
-def _has_kvm() -> bool:
+def has_kvm() -> bool:
     """/dev/kvm alone is no sign: where the processor offers no virtualisation, it opens, and the guest dies at once."""
     return bool(re.search(r"\b(vmx|svm)\b", Path("/proc/cpuinfo").read_text())) and os.access("/dev/kvm", os.W_OK)
 

@@ -5,7 +5,19 @@ import pytest
 
 from tests.bench import avc, pair, site, vm
 from tests.bench.rows import Shipped
-from tests.bench.selinux import ENFORCING, PHASES, STEPS, WITHOUT, asked_for, confirm, phases, report, steps, uses
+from tests.bench.selinux import (
+    ENFORCING,
+    PHASES,
+    STEPS,
+    WITHOUT,
+    added,
+    asked_for,
+    confirm,
+    phases,
+    report,
+    steps,
+    uses,
+)
 from tests.machines.journal import Entry
 
 STATS = """lookups hits misses allocations reclaims frees
@@ -85,6 +97,18 @@ def test_a_request_is_known_by_target_and_user() -> None:
     assert expected == [asked_for(site.request()), asked_for(site.request(user="sha")), asked_for(site.request("/app"))]
 
 
+def test_pairs_are_compared() -> None:
+    """A slow moment of the host that hits both of a pair does not count."""
+    expected = {"added_ms": pytest.approx(1000), "ratio": pytest.approx(1.5)}
+    assert expected == added([3.0, 20.0, 3.0], [2.0, 19.0, 2.0])
+
+
+def test_pairs_are_whole() -> None:
+    """One more on one side is an error."""
+    with pytest.raises(ValueError, match="shorter"):
+        added([3.0, 4.0], [2.0])
+
+
 def test_phases_are_those_of_one_request_alone() -> None:
     """Of other targets, other users and decisions nothing is taken."""
     slow = {**outcome(), "SELSOCK_CONFINE_USEC": "50"}
@@ -145,6 +169,7 @@ def test_the_report_has_a_line_for_each_figure() -> None:
     by_phase = {name: {"static": dict.fromkeys(PHASES, value)} for name, value in ((ENFORCING, 2.25), (WITHOUT, 1))}
     told = steps(ANSWERS)
     results = {
+        "added": {"static": {"added_ms": 1.25, "ratio": 1.1254}},
         "phases": by_phase,
         "steps": {ENFORCING: told, WITHOUT: ({**told[0], "mode": 0.5}, told[1])},
         "uses": {ENFORCING: uses(ANSWERS), WITHOUT: uses(ANSWERS)},
@@ -152,7 +177,8 @@ def test_the_report_has_a_line_for_each_figure() -> None:
         "avc": {"static": {"lookups": 1234.4, "misses": 0.25}},
     }
     lines = [line.split() for line in report(results).splitlines()]
-    assert len(lines) == 4 + len(PHASES) + len(STEPS) + 1 + 1
+    assert len(lines) == 5 + 1 + len(PHASES) + len(STEPS) + 1 + 1
+    assert ["static", "1.25", "1.125"] in lines
     assert ["static", "confine", "2.2", "1.0"] in lines
     assert [*STEPS["mode"].split(), "2", "5.0", "0.5"] in lines
     assert ["reading", "/dev/null", "that", "systemd", "opened", "first", "after", "3.0", "3.0"] in lines

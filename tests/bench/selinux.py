@@ -12,15 +12,15 @@ ENFORCING, WITHOUT = "enforcing", "without"
 # In the order of a connection; what asked.py and Access call them.
 PHASES = ("table", "head", "identify", "label", "confine", "serve")
 STEPS = {
-    "load libselinux": "load libselinux",
-    "mode": "is SELinux enforcing? security_getenforce()",
+    "init": "what it asks with, loaded",
+    "mode": "is SELinux enforcing?",
     "watch": "the status page, opened and read",
-    "getcon": "own context, from /proc",
-    "knows": "the policy's generation, security_check_context()",
-    "is_permissive": "is the domain permissive? security_compute_av()",
-    "setcon": "setcon()",
+    "getcon": "its own context",
+    "knows": "is this the table's generation?",
+    "is_permissive": "is the tenant's domain permissive?",
+    "setcon": "setcon",
     "unchanged": "the status page, read again",
-    "the clock itself": "the clock itself",
+    "clock": "(the clock)",
 }
 NAMES = (ENFORCING, WITHOUT)
 USES = {
@@ -82,14 +82,12 @@ def uses(answers: Sequence[Asked]) -> Micros:
     return {name: median(answer["uses"][name] / 1000 for answer in answers) for name in answers[0]["uses"]}
 
 
-def steps(answers: Sequence[Asked]) -> tuple[Micros, dict[str, int]]:
-    """Of what asked.py answered: the median microseconds of a connection in each of STEPS, and how often it was taken."""
-    counts = {name: sum(step == name for step, _ in answers[0]["steps"]) for name in STEPS}
-    spent = {
-        name: median(sum(took for step, took in answer["steps"] if step == name) / 1000 for answer in answers)
-        for name in STEPS
-    }
-    return spent, counts
+def steps(answers: Sequence[Asked]) -> dict[str, tuple[int, float]]:
+    """Of what asked.py answered: each step, in order, how often a connection takes it, and the median microseconds of
+    all these times together."""
+    names = list(dict.fromkeys(name for name, _ in answers[0]["steps"]))
+    taken = {name: [[took for step, took in answer["steps"] if step == name] for answer in answers] for name in names}
+    return {name: (len(taken[name][0]), median(map(sum, taken[name])) / 1000) for name in names}
 
 
 def report(results: Mapping[str, Any]) -> str:
@@ -97,23 +95,19 @@ def report(results: Mapping[str, Any]) -> str:
     lines = [("what SELinux adds to a connection", "", "ms", "ratio")]
     for row, pair in results["added"].items():
         lines.append((row, "", f"{pair['added_ms']:.2f}", f"{pair['ratio']:.3f}"))
-    lines.append(("phase of a connection, by its own record", "", *NAMES))
-    for row in results["phases"][ENFORCING]:
-        for phase in PHASES:
-            lines.append((row, phase, *(micros(results["phases"][name][row][phase]) for name in NAMES)))
-    lines.append(("what the handler asks", "times", *NAMES))
-    for step, text in STEPS.items():
-        (spent, counts), (others, _) = (results["steps"][name] for name in NAMES)
-        lines.append((text, str(counts[step]), micros(spent[step]), micros(others[step])))
+    lines.append(("phases of a connection, by its own record", "", *NAMES))
+    enforcing, without = (results["phases"][name] for name in NAMES)
+    for row in enforcing:
+        lines += [(row, phase, micros(enforcing[row][phase]), micros(without[row][phase])) for phase in PHASES]
+    lines.append(("what the handler asks of SELinux", "times", *NAMES))
+    enforcing, without = (results["steps"][name] for name in NAMES)
+    for step, (times, spent) in enforcing.items():
+        lines.append((STEPS.get(step, step), str(times), micros(spent), micros(without.get(step, (0, 0))[1])))
     lines.append(("one use of a descriptor", "", *NAMES))
-    for use in results["uses"][ENFORCING]:
-        lines.append(
-            (
-                USES[use.partition(",")[0]],
-                use.partition(", ")[2],
-                *(micros(results["uses"][name][use]) for name in NAMES),
-            )
-        )
+    enforcing, without = (results["uses"][name] for name in NAMES)
+    for use in enforcing:
+        what, when = use.split(", ")
+        lines.append((USES[what], when, micros(enforcing[use]), micros(without[use])))
     lines.append((f"access vectors, threshold {results['cache']['cache_threshold']}", "", "lookups", "misses"))
     for row, counts in results["avc"].items():
         lines.append((f"{row}, a connection", "", f"{counts['lookups']:.0f}", f"{counts['misses']:.1f}"))

@@ -287,7 +287,10 @@ def test_row_as_the_client_gets_it() -> None:
     }
     assert planned(ROW, settle=0.5) == expected
     held = replace(ROW, held=Held(b"\xfe", "/run/x", "group"))
-    assert planned(held, settle=0.5) == {**expected, "held": {"request": "\xfe", "address": "/run/x", "cgroup": "group"}}
+    assert planned(held, settle=0.5) == {
+        **expected,
+        "held": {"request": "\xfe", "address": "/run/x", "cgroup": "group"},
+    }
     assert of_unit("a") == Cgroups("system.slice/system-a.slice", "system.slice/a.socket")
 
 

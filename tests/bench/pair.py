@@ -23,8 +23,8 @@ LABEL = '(filecon "{}" file (system_u object_r selsock_exec_t ((s0) (s0))))\n'
 # Whatever answers here starts in selsock_t, and may listen where the rows are.
 POLICY = "".join(map(LABEL.format, (floors.PROGRAM, f"{floors.PROGRAM}-held", ASKED)))
 POLICY += "(allow selsock_t port_type (tcp_socket (name_bind)))\n"
-# As shipped, the policy does not tell of each denial: what is logged costs time.
 FILES = {**site.FILES, **floors.FILES}
+# As shipped, the policy does not tell of each denial: what is logged costs time.
 RECIPE = Recipe(site.VHOST_YAML, FILES, {"selsock_bench": POLICY}, dontaudit=True)
 SETTLE = 0.3  # seconds after a connection; see planned()
 SECONDS_PER_SLICE = 2

@@ -35,17 +35,15 @@ Asked = Mapping[str, Any]  # one answer of asked.py
 def confirm(entries: Sequence[Entry], machine: str) -> None:
     """Raise ValueError unless the kernel says of each request's record what the machine's name says.
 
-    Enforcing: the record came from the context of the decision, and none was served unconfined.  Without: the kernel
-    knows no context, and each instance says that it is unconfined.
+    Enforcing: it came from the context of the decision.  Without: the kernel knows of no context.  In neither is there a
+    record of an unconfined instance: enforcing, since none was; without, since it would be compared with nothing.
     """
     outcomes = [entry for entry in entries if entry.get("SELSOCK_EVENT") == "outcome"]
-    unconfined = [entry for entry in entries if entry.get("SELSOCK_EVENT") == "unconfined"]
+    unconfined = sum(entry.get("SELSOCK_EVENT") == "unconfined" for entry in entries)
     found = [entry.get("_SELINUX_CONTEXT") for entry in outcomes]
-    wanted: list[str | None] = [None] * len(outcomes)
-    if machine == ENFORCING:
-        wanted = [f"system_u:system_r:{entry['SELSOCK_CONTEXT']}" for entry in outcomes]
-    if not outcomes or found != wanted or len(unconfined) != (len(outcomes) if machine == WITHOUT else 0):
-        raise ValueError(f"{machine}: {len(outcomes)} requests, {len(unconfined)} unconfined, in {set(found)}")
+    wanted = [f"system_u:system_r:{entry['SELSOCK_CONTEXT']}" if machine == ENFORCING else None for entry in outcomes]
+    if not outcomes or found != wanted or unconfined:
+        raise ValueError(f"{machine}: {len(outcomes)} requests, {unconfined} unconfined, in {set(found)}")
 
 
 def added(enforcing: Sequence[float], without: Sequence[float]) -> dict[str, float]:

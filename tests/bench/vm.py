@@ -51,7 +51,7 @@ def bench(rounds: int) -> dict[str, Any]:
             )
             for name in (ENFORCING, WITHOUT)
         }
-        rows, _ = (pair.prepare(machine) for machine in machines.values())
+        rows, _ = (pair.prepare(machine, name == ENFORCING) for name, machine in machines.items())
         told = facts(lambda argv: machines[ENFORCING].ssh(argv).stdout)
         told["nanoseconds"] = "real" if has_kvm() else "instructions"
         return {"facts": told, "rounds": rounds} | measured(machines, rows, rounds) | looked_into(machines, rows)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client: runs in the machine that is measured, by itself, on the standard library alone.
 
-Usage: client.py <PLAN >RESULTS, both JSON.  A plan has the arguments of measure().  What is told of a row: "seconds" and "cpu" of each connection of the rounds, "rates" by the number of clients, and "kib" of
-memory.  It may not cost much itself: a client is one process that connects, sends, and reads to the end.
+Usage: client.py <PLAN >RESULTS, both JSON.  A plan has the arguments of measure().  What is told of a row: "seconds" and
+"cpu" of each connection of the rounds, "rates" by the number of clients, and "kib" of memory.  It may not cost much
+itself: a client is one process that connects, sends, and reads to the end.
 """
 
 import json
@@ -14,6 +15,8 @@ import time
 from typing import Any
 
 CGROUPS = "/sys/fs/cgroup"
+# After a connection, until systemd has put the instance away; it does so within a few milliseconds.
+SETTLE = 0.04
 CLIENTS = (1, 8)
 
 Row = dict[str, Any]

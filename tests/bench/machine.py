@@ -18,8 +18,6 @@ from tests.machines.trees import overlay, run_in, tree
 
 # Of a round: a connection, and what the client waits after it.  For the time limit, and to say how long it takes.
 SECONDS_PER_CONNECTION = 0.1
-# After a connection, until systemd has put the instance away; it does so within a few milliseconds.
-SETTLE = 0.04
 ROUNDS_PER_SLICE = 20
 ROUNDS_PER_TURN = 10  # of streams
 # What packages start on port 80 by themselves.
@@ -92,7 +90,7 @@ def measured(machine: NativeMachine, rows: Sequence[Row], rounds: int, seconds: 
     return found
 
 
-def planned(row: Row, settle: float = SETTLE) -> dict[str, object]:
+def planned(row: Row, settle: float = client.SETTLE) -> dict[str, object]:
     """A row as client.py reads it, with the seconds to wait after each connection."""
     held = row.held and {
         "request": row.held.request.decode("latin-1"),

@@ -19,6 +19,8 @@ from tests.machines.install import GENERATED_POLICY, Files, mask, stage, write_f
 from tests.machines.packages import Packages, install, packages
 from tests.machines.trees import FILE_CONTEXTS, locked, overlay, run_in, tree
 
+POLICY = "/etc/selinux/default/policy"  # the directory of what the kernel loads
+VARIANTS = "/root/policies"
 _KEPT = 3  # images, each some 400 MB
 _UNITS = ("auditd.service", "ssh.service", "systemd-networkd.service")
 # What a test machine does not need and would have to emulate.
@@ -84,6 +86,7 @@ class Recipe:
     vhost_yaml: str | None = None  # None: a machine without selsock
     files: Files = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)  # more policy: module name to CIL text
+    variants: Mapping[str, str] = field(default_factory=dict)  # the policy with one module more, beside it, in VARIANTS
     dontaudit: bool = False  # True keeps the policy's dontaudit rules, which hide denials
     base: str = "trixie"  # the tree
     layers: tuple[Path, ...] = ()  # over the tree; each name tells what is in it
@@ -151,19 +154,30 @@ def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path,
         install(root, shipped.paths())
         report("running selsock-generate")
         stage(root, recipe.vhost_yaml, recipe.files)
-        modules += ["-X", "400", "-i", GENERATED_POLICY]
+        modules += ["-i", GENERATED_POLICY]
     for name, text in recipe.modules.items():
-        write_files(root, {f"/var/tmp/{name}.cil": (text.encode(), 0o600)})
-        modules += ["-X", "400", "-i", f"/var/tmp/{name}.cil"]
+        modules += ["-i", _module(root, name, text)]
     run_in(root, ["sh", "-euc", recipe.script])
     report("loading the policy and labelling the files")
-    _load_and_label(root, modules, recipe.dontaudit)
+    _load_and_label(root, modules, recipe)
 
 
-def _load_and_label(root: Path, modules: list[str], dontaudit: bool) -> None:
+def _module(root: Path, name: str, text: str) -> str:
+    """Write a policy module where semodule may read it."""
+    path = f"/var/tmp/{name}.cil"
+    write_files(root, {path: (text.encode(), 0o600)})
+    return path
+
+
+def _load_and_label(root: Path, modules: list[str], recipe: Recipe) -> None:
     """One transaction for all modules, since every transaction links the whole policy; then all labels from it."""
-    options = [*([] if dontaudit else ["-D"]), *(modules or ["-B"])]
-    run_in(root, ["semodule", "-n", *options])
+    load = ["semodule", "-n", *([] if recipe.dontaudit else ["-D"]), "-X", "400"]
+    for name, text in recipe.variants.items():
+        run_in(root, [*load, *modules, "-i", _module(root, name, text)])
+        (policy,) = (root / POLICY.lstrip("/")).iterdir()
+        write_files(root, {f"{VARIANTS}/{name}": (policy.read_bytes(), 0o600)})
+        modules = ["-r", name]  # with the next transaction; the others stay
+    run_in(root, [*load, *(modules or ["-B"])])
     # Without mounts: what is mounted would be labelled, too.
     run_in(root, ["setfiles", "-F", "-T0", FILE_CONTEXTS, "/"], mounts=False)
 

@@ -5,7 +5,7 @@ Its content is tests/site. A test that has to change the machine changes it back
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -15,17 +15,37 @@ from tests.machines.vm import VirtualMachine
 from tests.site import PROBE_POLICY, PROBE_START, PROXY_POLICY, files, machine_yaml, probe_files
 from tests.vm.expected_avcs import is_expected
 
-__all__ = ["BootVm", "boot_vm", "no_unexpected_avc", "pytest_configure", "pytest_runtest_makereport", "site", "vm"]
+__all__ = [
+    "BootVm",
+    "boot_vm",
+    "loaded",
+    "no_unexpected_avc",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "site",
+    "vm",
+]
 
 BootVm = Callable[..., AbstractContextManager[VirtualMachine]]
 PORTS = (80, 443, 8080, 8443)
+# Modules that tests add to the policy for a while.  They were linked when the image was made: the emulated machine needs
+# forty seconds for that, and one for loading.
+VARIANTS = {
+    # What semanage permissive -a selsock_public_t installs.
+    "permissive_selsock_public_t": "(typepermissive selsock_public_t)\n",
+    # A constraint takes away what the generated policy allows, as an administrator's own policy might.
+    "tests_barred": "(mlsconstrain (process2 (nnp_transition)) (neq t2 selsock_tools_t))\n",
+}
 
 
 @pytest.fixture(scope="session")
 def site() -> image.Recipe:
     """What is in the machine `vm`: selsock with the site of the tests on port 80, and the probe on port 8080."""
     return image.Recipe(
-        machine_yaml(), {**files(), **probe_files()}, {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY}
+        machine_yaml(),
+        {**files(), **probe_files()},
+        {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY},
+        VARIANTS,
     )
 
 
@@ -46,6 +66,19 @@ def vm(boot_vm: BootVm, site: image.Recipe) -> Iterator[VirtualMachine]:
     with boot_vm(site) as machine:
         machine.ssh(PROBE_START)
         yield machine
+
+
+@contextmanager
+def loaded(machine: VirtualMachine, variant: str) -> Iterator[None]:
+    """Within the block the kernel has the policy with one of ``VARIANTS``; the policy store is as it was."""
+    kept = "/root/policy"
+    machine.ssh(
+        f"cat {image.POLICY}/policy.* >{kept} && cat {image.VARIANTS}/{variant} >{image.POLICY}/policy.* && load_policy"
+    )
+    try:
+        yield
+    finally:
+        machine.ssh(f"cat {kept} >{image.POLICY}/policy.* && load_policy")
 
 
 @pytest.fixture(autouse=True)

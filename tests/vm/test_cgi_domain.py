@@ -5,10 +5,8 @@ import pytest
 
 from tests.machines.vm import VirtualMachine
 from tests.visitor import curl
+from tests.vm.conftest import loaded
 from tests.vm.test_confinement import level_of, only, type_of
-
-# A constraint takes away what the generated policy allows, as an administrator's own policy might.
-BARRED = b"(mlsconstrain (process2 (nnp_transition)) (neq t2 selsock_tools_t))\n"
 
 
 def ask(vm: VirtualMachine) -> tuple[int, str]:
@@ -32,9 +30,7 @@ def test_a_program_runs_in_its_own_domain_at_the_visitors_level(vm: VirtualMachi
 @pytest.mark.provokes("the denial is what the test looks for")
 def test_a_program_that_cannot_enter_its_domain_is_not_run(vm: VirtualMachine) -> None:
     """execve fails; without attr/exec it would have gone on in the caller's domain."""
-    vm.put("/root/tests_barred.cil", BARRED)
-    vm.ssh("semodule -i /root/tests_barred.cil")
-    try:
+    with loaded(vm, "tests_barred"):
         mark = vm.mark()
         assert ask(vm)[0] == 403
         record = only(vm, mark, "process2", "nnp_transition")
@@ -42,6 +38,4 @@ def test_a_program_that_cannot_enter_its_domain_is_not_run(vm: VirtualMachine) -
         outcomes = vm.journal("SELSOCK_EVENT=outcome", "SELSOCK_VHOST=tooled.example", since=mark)
         reason = "/srv/vhosts/tooled/cgi-bin/where could not be run: Operation not permitted"
         assert [record["SELSOCK_REASON"] for record in outcomes] == [reason]
-    finally:
-        vm.ssh("semodule -r tests_barred")
     assert ask(vm)[0] == 200

@@ -13,6 +13,7 @@ from selsock.generate.records import table_record
 from selsock.model import TABLE_FORMAT, Table
 from tests.machines.vm import VirtualMachine
 from tests.visitor import Answer, curl
+from tests.vm.conftest import loaded
 from tests.vm.judge import judged
 
 TABLE = "/var/lib/selsock/table.cdb"
@@ -124,13 +125,10 @@ def test_permissive_domain_is_503(vm: VirtualMachine) -> None:
     """semanage permissive -a leaves getenforce at 1; the flag of the access vector tells.  Other domains still serve."""
     others = [PUBLIC.replace("public", "staff"), "system_u:system_r:init_t:s0"]
     assert judged(vm, "is_permissive", [PUBLIC, *others]) == [False, False, False]
-    vm.ssh("semanage permissive -a selsock_public_t", timeout=300)
-    try:
+    with loaded(vm, "permissive_selsock_public_t"):
         assert vm.ssh("getenforce").stdout == "Enforcing\n"
         assert judged(vm, "is_permissive", [PUBLIC, *others]) == [True, False, False]
         check_refused(vm, 503, "fault", "selsock_public_t:s0:c0,c1 is permissive")
-    finally:
-        vm.ssh("semanage permissive -d selsock_public_t", timeout=300)
     served(vm)
 
 

@@ -34,6 +34,9 @@ MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs o
 	strace
 VM_PACKAGES = chromium
 
+# The files of tests/vm that have a machine of their own; all others share one.
+VM_ALONE = package applications
+
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
 SHIPPED = selsock units policy packaging docs/man Makefile pyproject.toml LICENSE README.md ARCHITECTURE.md SECURITY.md \
@@ -47,12 +50,12 @@ INSTALL_DATA = install -p -m 644 -D -t
 COMPILE = $(PYTHON3) -Xno_debug_ranges packaging/freeze.py $(CODE) $(DESTDIR) && \
 	$(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /) $(DESTDIR)$(CODE)
 
-.PHONY: help demo check unit fuzz rpm systemd vm lint bench build dist shipped release-check install install-selsock install-selinux clean
+.PHONY: help demo check unit fuzz fuzz-check rpm systemd vm vm-package vm-applications vm-shared lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo       start a machine with SELinux enforcing and show selsock at work; ARGS="..." is passed on'
-	@echo 'make check      everything below, in this order: what CI runs'
+	@echo 'make check      everything down to vm, two at a time: what CI runs'
 	@echo 'make lint       ruff, mypy, shellcheck, selint'
 	@echo 'make unit       tests that need no privilege (seconds)'
 	@echo 'make fuzz       messages at random, read by selsock, llhttp and h11, until interrupted; ARGS="--seconds 60"'
@@ -70,13 +73,9 @@ help:
 	@echo 'variables       DESTDIR, SELINUXTYPE, RELEASE, ARGS (for pytest, the fuzzer, the demo or the bench)'
 	@echo 'environment     SELSOCK_CACHE=.cache, SELSOCK_MIRROR (a Debian mirror)'
 
-check:
-	$(MAKE) lint
-	$(MAKE) unit
-	$(MAKE) fuzz ARGS=--check
-	$(MAKE) rpm
-	# At once: an emulated machine has one processor.
-	$(MAKE) --jobs=2 --output-sync=target systemd vm
+# Two jobs at once, in this order: an emulated machine has one processor.  The output of each comes in one piece, at its end.
+check: .venv/ready .venv/machines .venv/vm
+	$(MAKE) --jobs=2 --output-sync=target lint rpm unit fuzz-check $(VM_ALONE:%=vm-%) vm-shared systemd
 
 lint: .venv/ready
 	$(VENV)/ruff check selsock tests packaging
@@ -91,6 +90,9 @@ unit: .venv/ready
 fuzz: .venv/ready
 	$(VENV)/python -m tests.fuzz $(ARGS)
 
+fuzz-check: .venv/ready
+	$(VENV)/python -m tests.fuzz --check
+
 rpm: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/rpm $(ARGS)
@@ -103,6 +105,15 @@ vm: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm $(ARGS)
 
+# The same in three, one for each machine.
+$(VM_ALONE:%=vm-%): vm-%: .venv/ready .venv/machines .venv/vm
+	$(NEEDS_ROOT)
+	$(VENV)/python -m pytest tests/vm/test_$*.py $(ARGS)
+
+vm-shared: .venv/ready .venv/machines .venv/vm
+	$(NEEDS_ROOT)
+	$(VENV)/python -m pytest tests/vm $(VM_ALONE:%=--ignore=tests/vm/test_%.py) $(ARGS)
+
 demo: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
 	$(VENV)/python -m tests.demo $(ARGS)
@@ -111,7 +122,7 @@ bench: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
 	$(VENV)/python -m tests.bench$(if $(filter vm,$(BENCH)),.vm) $(ARGS)
 
-# Stamps: a tool is looked for again when its list, in this file, has changed.
+# Stamps: a tool is looked for again when its list, in this file, has changed; one after the other, for apt is one's alone.
 .venv/ready: requirements-dev.txt .venv/unit
 	$(PYTHON3) -m venv --system-site-packages .venv
 	$(VENV)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -120,6 +131,8 @@ bench: .venv/ready .venv/machines
 .venv/unit: PACKAGES = $(UNIT_PACKAGES)
 .venv/machines: PACKAGES = $(MACHINE_PACKAGES)
 .venv/vm: PACKAGES = $(VM_PACKAGES)
+.venv/machines: | .venv/unit
+.venv/vm: | .venv/machines
 .venv/unit .venv/machines .venv/vm: Makefile
 	@tests/install-packages $(PACKAGES)
 	@mkdir -p .venv && touch $@
@@ -184,13 +197,15 @@ install-selinux: build/welcome build/selinux/selsock.pp.bz2
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selinux/devel/include/distributed policy/selsock.if
 
 # The time stamps are those of the last commit that changed what is shipped: same content, same bytes.
+# Whoever reads a file while another run writes it finds it whole.
+dist: WHOLE = >build/rpm/$$PPID && mv build/rpm/$$PPID build/rpm
 dist: EPOCH = $(shell $(GIT) log -1 --format=%ct -- $(SHIPPED))
 dist:
 	install -d build/rpm
 	$(GIT) ls-files -z | tar --create --null --files-from=- --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner \
-		--mode=u=rwX,go=rX --transform='s,^,selsock-$(VERSION)/,' | gzip -n >build/rpm/selsock-$(VERSION).tar.gz
-	sed 's/^Version:.*/Version:        $(VERSION)/' packaging/rpm/selsock.spec >build/rpm/selsock.spec
-	@echo $(EPOCH) >build/rpm/epoch
+		--mode=u=rwX,go=rX --transform='s,^,selsock-$(VERSION)/,' | gzip -n $(WHOLE)/selsock-$(VERSION).tar.gz
+	sed 's/^Version:.*/Version:        $(VERSION)/' packaging/rpm/selsock.spec $(WHOLE)/selsock.spec
+	@echo $(EPOCH) $(WHOLE)/epoch
 
 shipped:
 	@$(GIT) ls-files -z $(SHIPPED)

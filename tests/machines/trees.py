@@ -8,6 +8,7 @@ host sees it: run_in() mounts in a namespace of its own, so a tree can be copied
 import fcntl
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -44,6 +45,8 @@ PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "trixie-proxy": _PROXY.split(),
     "trixie-applications": f"{_BOTH} {_SELINUX} {_APPLICATIONS}".split(),
 }
+# A tree that begins as a copy of another, whose packages it has: those are installed once, the policy among them.
+_COPIED = {"trixie-build": "trixie", "trixie-applications": "trixie"}
 SUITES = ("bookworm", "trixie")
 _BOOTED = ("trixie", "trixie-applications")  # in the VM
 # Nobody reads these in a test machine; without them its image is made in half the time.
@@ -70,7 +73,8 @@ def tree(name: str, report: Report = to_stderr) -> Path:
 
 
 def _key(name: str) -> str:
-    recipe = repr((name, PACKAGES[name], _LEFT_OUT, _INITRD, _mirror()))
+    below = [_key(_COPIED[name])] if name in _COPIED else []
+    recipe = repr((name, PACKAGES[name], _LEFT_OUT, _INITRD, _mirror(), *below))
     return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
 
@@ -84,13 +88,15 @@ def _build(name: str, path: Path) -> None:
     building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=path.parent))
     suite = name.partition("-")[0]
     try:
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--components=main"]
-        command += [
-            f"--include={','.join(PACKAGES[name])}",
-            *(f"--dpkgopt=path-exclude={p}" for p in _LEFT_OUT),
-        ]
-        if name.startswith("trixie"):
-            command += [f"--essential-hook={_writes(name, text)}" for name, text in _INITRD.items()]
+        command = ["mmdebstrap", "--quiet", "--components=main", f"--include={','.join(PACKAGES[name])}"]
+        command += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+        if name in _COPIED:
+            copy = f'cp -aT --remove-destination {shlex.quote(str(tree(_COPIED[name])))} "$1"'
+            command += ["--variant=custom", f"--setup-hook={copy}"]
+        else:
+            command += ["--variant=minbase"]
+            if suite == "trixie":
+                command += [f"--essential-hook={_writes(path, text)}" for path, text in _INITRD.items()]
         run([*command, suite, building / "root", *_mirror()], timeout=1800)
         if name in _BOOTED:
             # Labelled here, so that relabelling an overlay later copies up only what differs.

@@ -59,6 +59,7 @@ help:
 	@echo 'make lint       ruff, mypy, shellcheck, selint'
 	@echo 'make unit       tests that need no privilege (seconds)'
 	@echo 'make fuzz       messages at random, read by selsock, llhttp and h11, until interrupted; ARGS="--seconds 60"'
+	@echo 'make fuzz-check the same for a minute, from known seeds and a fresh one'
 	@echo 'make rpm        build the packages in a Debian tree, lint and test them; they are left in build/rpm (root)'
 	@echo 'make systemd    tests on real systemds, 252 and 257, in namespaces (root)'
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'

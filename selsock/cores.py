@@ -27,6 +27,13 @@ socket = _socket
 struct = _struct
 
 
+def compare_digest(left: "Any", right: "Any") -> bool:
+    """``hmac.compare_digest``.  Its core is part of every Python, so that it is no file even where it is needed first."""
+    from _operator import _compare_digest
+
+    return _compare_digest(left, right)
+
+
 def import_module(name: str) -> "Any":
     """``importlib.import_module``, for the child that runs a tenant's application and for nobody else."""
     from _frozen_importlib import _gcd_import  # type: ignore[attr-defined]  # typeshed has the public half

@@ -2,9 +2,8 @@
 """The C cores that passwords need, as ``cores.py`` has the others: imported where somebody signs in."""
 
 import binascii  # base64
-from _operator import _compare_digest as compare_digest  # hmac
 
-__all__ = ["binascii", "compare_digest", "crypt_core", "digest"]
+__all__ = ["binascii", "crypt_core", "digest"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

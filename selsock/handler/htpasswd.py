@@ -5,9 +5,9 @@ Formats, as Apache's htpasswd(1) writes them: bcrypt, SHA-256 and SHA-512 crypt 
 ``{SHA}``, which libcrypt does not know, here.  Anything else is an error of the administrator, never a "no".
 """
 
-from selsock.cores import posix
+from selsock.cores import compare_digest, posix
 from selsock.errors import IdentityFault
-from selsock.password_cores import binascii, compare_digest, crypt_core, digest
+from selsock.password_cores import binascii, crypt_core, digest
 
 LIBCRYPT = ("$2y$", "$2b$", "$2a$", "$5$", "$6$")
 ITOA64 = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -5,7 +5,7 @@ The parent never opens the password file and never slices the credentials: they 
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
-from selsock.cores import Final, posix, socket, time
+from selsock.cores import Final, compare_digest, posix, socket, time
 from selsock.errors import EXIT_BUG, Challenge, IdentityFault
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.model import Basic, Rule, Vhost
@@ -43,14 +43,11 @@ class Credentials:
     def keep(self, head: RequestHead, buffer: HeadBuffer) -> None:
         """Move the value here from ``buffer``, and wipe it there."""
         start, end = head.credentials
-        self.value = bytearray(end - start)
-        memoryview(self.value)[:] = memoryview(buffer.data)[start:end]
+        self.value = bytearray(memoryview(buffer.data)[start:end])
         buffer.wipe_span(start, end)
 
     def recognise(self, head: RequestHead, buffer: HeadBuffer) -> bool:
         """Whether ``head`` carries exactly this value, which is then wiped in ``buffer``."""
-        from selsock.password_cores import compare_digest
-
         start, end = head.credentials
         same = compare_digest(memoryview(buffer.data)[start:end], self.value)
         buffer.wipe_span(start, end)

@@ -63,6 +63,7 @@ import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 calls = {
     "bpf": (321, 0, 0, 0), "chown": (92, 0, 0, 0), "io_uring_setup": (425, 0, 0), "kexec_load": (246, 0, 0, 0, 0),
+    "memfd_secret": (447, 0),
     "modify_ldt": (154, 99), "mount": (165, 0, 0, 0, 0, 0), "open_tree": (428, -1, 0, 0), "perf_event_open": (298, 0, 0),
     "personality": (135, 8), "ptrace": (101, 99), "sched_setscheduler": (144, 0, 99, 0), "setpriority": (141, 99, 0, 0),
     "unshare for a user namespace": (272, 0x10000000), "userfaultfd": (323, -1), "socket of AF_NETLINK": (41, 16, 3, 0),

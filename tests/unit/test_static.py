@@ -299,6 +299,20 @@ def test_errors_of_the_machine_are_500(root: Path, monkeypatch: pytest.MonkeyPat
     assert (status, os.strerror(number)) == (answer.status, answer.outcome.reason)
 
 
+def test_file_that_can_not_be_read_is_500_and_no_defect(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small one is read before its head is sent: no 200 is followed by a cut, and the machine's fault is called that."""
+    opened = static.open_beneath
+
+    def unreadable(root: str, names: tuple[str, ...]) -> int:
+        file = opened(root, names)
+        os.close(file)
+        return os.open(f"{root}/{names[-1]}", os.O_WRONLY)
+
+    monkeypatch.setattr(static, "open_beneath", unreadable)
+    answer = ask(root, "/a.txt")
+    assert (500, "reading the file: Bad file descriptor") == (answer.status, answer.outcome.reason)
+
+
 ALL = {"directory": "ROOT", "index": ["index.html", "x"], "listing": "yes", "precompressed": "yes"}
 
 

@@ -44,6 +44,7 @@ class Channel:
             frame = HEADER.pack(kind, len(data)) + data
             sent = self.socket.sendmsg([frame], rights)
             if sent < len(frame):
+                self.limit()
                 self.socket.sendall(memoryview(frame)[sent:])
         except TimeoutError:
             raise

@@ -36,7 +36,10 @@ def send(exchange: Exchange, file: int, status: "posix.stat_result", own: "Field
         parts = ranges_of(head.fields, status.st_size, current, now, own)
         if parts is not None:
             return send_parts(exchange, file, status.st_size, parts, fields)
-    small = posix.pread(file, status.st_size, 0) if status.st_size <= SMALL else b""
+    try:
+        small = posix.pread(file, status.st_size, 0) if status.st_size <= SMALL else b""
+    except OSError as error:
+        return reply.page(500, f"reading the file: {error.strerror}")
     reply.begin(200, fields, status.st_size, small)
     reply.write_file(file, len(small), status.st_size - len(small))
     return reply.end()

@@ -260,6 +260,22 @@ def test_calls_that_nobody_may_use_are_denied(machine: NativeMachine) -> None:
     assert {name for name, error in others.items() if error == EPERM} <= needing | {"perf_event_open", "userfaultfd"}
 
 
+def test_what_fails_before_the_first_line_of_ours_is_in_the_journal(machine: NativeMachine) -> None:
+    """Half of the handler's code: nothing is answered, and Python says why."""
+    (file,) = machine.run(["sh", "-c", "echo /usr/lib/selsock/*/handler.*"]).stdout.split()
+    machine.run(["cp", "-a", file, "/tmp/handler"])
+    try:
+        machine.run(["truncate", "--size=1000", file])
+        after = machine.cursor()
+        with pytest.raises(ConnectionResetError):
+            talk(machine, GET)
+        settle(machine)
+        messages = [str(record["MESSAGE"]) for record in machine.journal("_COMM=serve", "PRIORITY=3", after=after)]
+        assert [message.partition(":")[0] for message in messages[-1:]] == ["EOFError"], messages
+    finally:
+        machine.run(["cp", "-a", "/tmp/handler", file])
+
+
 def test_hardening_is_as_stated(machine: NativeMachine) -> None:
     """systemd's own exposure figure of the rendered unit, at most 3.0 of 10, with no mount namespace at all."""
     machine.run(["systemd-analyze", "security", "--threshold=30", "--no-pager", "selsock@.service"])

@@ -159,7 +159,8 @@ def test_each_directive_of_the_shipped_unit_hardens_or_does_not() -> None:
     others = (
         "ExecStart LimitCORE LogLevelMax LogRateLimitBurst LogRateLimitIntervalSec MemoryMax OOMPolicy OOMScoreAdjust"
     )
-    others += " RuntimeMaxSec StandardError StandardInput StandardOutput SuccessExitStatus TasksMax TimeoutStopSec"
+    others += " RuntimeMaxSec StandardError StandardInput StandardOutput SuccessExitStatus SyslogLevel TasksMax"
+    others += " TimeoutStopSec"
     assert keys - set(HARDENING) == set(others.split())
     assert set(HARDENING) < keys
 

@@ -33,7 +33,10 @@ def freeze(code: Path, destdir: Path) -> bytes:
 def main(code: str, destdir: str = "/") -> None:
     """Write the file."""
     directory = Path(destdir) / Path(code).relative_to("/")
-    (directory / f"handler.{sys.implementation.cache_tag}").write_bytes(freeze(Path(code), Path(destdir)))
+    file = directory / f"handler.{sys.implementation.cache_tag}"
+    beside = file.with_suffix(".new")
+    beside.write_bytes(freeze(Path(code), Path(destdir)))
+    beside.rename(file)  # connections may be starting
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from selsock.generate.configuration import Configuration, Site
+from selsock.generate.configuration import Configuration, Site, Use
+from selsock.generate.domains import Domain
 from selsock.generate.source import BadSource, Node, sequence
 from selsock.names import AbsolutePath, HostName, TypeName
 
@@ -16,7 +17,7 @@ def check(configuration: Configuration) -> None:
     check_roots(configuration.sites)
     check_password_files(configuration.sites)
     check_maps(configuration)
-    check_pairs(configuration.sites)
+    check_pairs(configuration)
 
 
 def check_names(sites: tuple[Site, ...]) -> None:
@@ -82,13 +83,11 @@ def check_maps(configuration: Configuration) -> None:
                 raise BadSource(given.place, problem)
 
 
-def check_pairs(sites: tuple[Site, ...]) -> None:
-    """No vhost writes out a level that has the pair of another vhost in it, in a type that both use."""
-    uses = [use for site in sites for use in site.uses]
+def check_pairs(configuration: Configuration) -> None:
+    """No vhost writes out a level that has the pair of another vhost in it, in a type that the other claims."""
+    uses = [use for site in configuration.sites for use in site.uses]
     owners = {tuple(sorted(use.level.categories())): use for use in uses if use.auto}
-    types: dict[HostName, set[TypeName]] = {}
-    for use in uses:
-        types.setdefault(use.vhost, set()).add(use.type)
+    types = claimed(uses, {use.vhost: frozenset(pair) for pair, use in owners.items()}, configuration.domains)
     for use in uses:
         own = use.level.categories()
         if use.auto or len(own) < 2:
@@ -99,3 +98,23 @@ def check_pairs(sites: tuple[Site, ...]) -> None:
             if other.vhost != use.vhost and use.type in types[other.vhost] and own.issuperset(pair):
                 whose = f"{other.level}, which is the auto range of {other.vhost}"
                 raise BadSource(use.place, f"expected a level without {whose}, not {use.level}")
+
+
+def claimed(
+    uses: list[Use], pairs: dict[HostName, frozenset[int]], domains: tuple[Domain, ...]
+) -> dict[HostName, set[TypeName]]:
+    """The types that each vhost uses; of a domain that it uses at its pair (``pairs``), for visitors or for content, all
+    types: a process reads its domain's content at that level, whichever vhost either is of.
+
+    What a domain ``reads`` besides is not counted: the source says that of all vhosts.
+    """
+    kin = {kind: {domain.type, *domain.types} for domain in domains for kind in (domain.type, *domain.types)}
+    found: dict[HostName, set[TypeName]] = {}
+    for use in uses:
+        types = found.setdefault(use.vhost, set())
+        types.add(use.type)
+        pair = pairs.get(use.vhost)
+        others = kin.get(use.type, set())
+        if pair is not None and not others <= types and pair <= use.level.categories():
+            types |= others
+    return found

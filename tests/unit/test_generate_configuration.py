@@ -104,6 +104,23 @@ def test_the_pair_of_another_in_another_type_is_no_conflict() -> None:
     assert contexts(text, 1) == {"/": ["selsock_staff_t:s0:c0,c1", "None"]}
 
 
+@pytest.mark.parametrize("content", ["staff:s0", "staff:s0:c0", "my_content_t:s0:c0,c1", "shop:auto"])
+def test_the_pair_of_another_in_a_domain_that_he_has_no_content_of_at_his_pair_is_no_conflict(content: str) -> None:
+    """Of a type of one's own nothing else is known; the levels below his pair are not his alone."""
+    text = D + V + "    domain: public\n    range: auto\n    contexts: [{any: true}]\n"
+    text += f"    content: {{/x: '{content}'}}\n"
+    text += "  b.example: {root: /srv/b, domain: staff, range: 's0:c0.c9', content: {/: 'public:s0'}, contexts: [{any: true}]}\n"
+    assert contexts(text, 1) == {"/": ["selsock_staff_t:s0:c0.c9", "None"]}
+
+
+def test_a_domain_may_be_given_the_pair_of_another_whose_content_it_reads_besides_its_own() -> None:
+    """``reads`` says so of all vhosts."""
+    text = D.replace("staff: {}", "staff: {reads: [public]}") + V
+    text += "    domain: public\n    range: auto\n    contexts: [{any: true, context: shop}]\n"
+    text += "  b.example: {root: /srv/b, domain: staff, range: 's0:c0,c1', contexts: [{any: true}]}\n"
+    assert contexts(text, 1) == {"/": ["selsock_staff_t:s0:c0,c1", "None"]}
+
+
 @pytest.mark.parametrize(
     ("one", "two", "clash"),
     [

@@ -861,6 +861,87 @@ REFUSED = {
             "not s0:c0,c1"
         ),
     ),
+    "pair of another's content, which no visitor of his reads": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        '    contexts: [{any: true, context: "staff"}]\n'
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0"}\n'
+        '    contexts: [{any: true, context: "public:s0:c0,c1"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
+    "pair of another's content, as the range of a vhost": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        '    contexts: [{any: true, context: "staff"}]\n'
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "staff:s0"}\n'
+        "    domain: public\n"
+        "    range: s0:c0.c9\n"
+        "    contexts: [{any: true}]\n",
+        (
+            "13:16: vhosts.b.example.contexts[0]: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0.c9"
+        ),
+    ),
+    "pair of another's uploads": (
+        "domains: {public: {python: true}, staff: {}}\n" + V + "    domain: staff\n"
+        "    range: auto\n"
+        "    content: {/up: {domain: public, access: write}}\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "staff:s0"}\n'
+        '    contexts: [{any: true, context: "public:s0:c0,c1"}]\n',
+        (
+            "12:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
+    "pair of another's content, which he wrote out himself among more": (
+        D + V + "    content: {/: 'public:s0:c0.c2'}\n"
+        "    range: auto\n"
+        '    contexts: [{any: true, context: "staff"}]\n'
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0"}\n'
+        '    contexts: [{any: true, context: "public:s0:c0.c2"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0.c2"
+        ),
+    ),
+    "content for another's visitors": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        '    contexts: [{any: true, context: "staff"}]\n'
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0", /up: {domain: staff, range: "s0:c0,c1", access: write}}\n'
+        '    contexts: [{any: true, context: "staff:s0"}]\n',
+        (
+            "10:36: vhosts.b.example.content./up: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
+    "pair of another in a type of one's own": (
+        D + V + "    domain: public\n"
+        "    range: auto\n"
+        '    contexts: [{any: true, context: "my_t"}]\n'
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "public:s0"}\n'
+        '    contexts: [{any: true, context: "my_t:s0:c0,c1"}]\n',
+        (
+            "11:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
 }
 
 # The frame of the cases on content: everybody gets app, which runs Python, or cgi, which runs programs.

@@ -290,6 +290,19 @@ def test_pair_of_another_vhost_is_refused(level: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("line", "column"), [("alice public:s0:c0,c2", 7), ("* *:s0:c0,c2", 3)])
+def test_pair_of_the_content_of_another_vhost_is_refused(line: str, column: int) -> None:
+    """Even when none of his own visitors gets the domain that reads it; a pair that is nobody's may be written out."""
+    text = W + "  b.example: {root: /srv/b, domain: public, range: auto, contexts: [{any: true, context: app}]}\n"
+    assert configured(text, line.replace("c2", "c3")).sites
+    with pytest.raises(BadSource) as caught:
+        configured(text, line)
+    assert str(caught.value) == (
+        f"{FILE}:1:{column}: {line.split()[0]}: "
+        "expected a level without s0:c0,c2, which is the auto range of b.example, not s0:c0,c2"
+    )
+
+
 def test_own_pair_may_be_written_out() -> None:
     assert configured(W, "alice public:s0:c0,c1\nbob staff:s0:c0.c2\n").sites
 

@@ -33,8 +33,8 @@ record = Journal.record
 Journal.record = lambda *given, **fields: fields["event"] == "unconfined" or record(*given, **fields)
 main()
 """
-SETTLE = 0.3  # seconds after a connection; see planned()
-SECONDS_PER_SLICE = 2
+SETTLE = 0.1  # seconds after a connection; see planned()
+SECONDS_PER_SLICE = 0.5
 SECONDS_PER_TURN = 600  # a limit
 CONNECTIONS = 20  # of which the answers of asked.py, or the kernel's counts, are taken
 FETCH = """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from tests.bench.figures import Found
 from tests.machines.journal import Entry
 
 ENFORCING, WITHOUT = "enforcing", "without"
@@ -46,14 +47,27 @@ def confirm(entries: Sequence[Entry], machine: str) -> None:
         raise ValueError(f"{machine}: {len(outcomes)} requests, {unconfined} unconfined, in {set(found)}")
 
 
-def added(enforcing: Sequence[float], without: Sequence[float]) -> dict[str, float]:
-    """What SELinux adds to connections of these seconds, the n-th of both having been made one soon after the other.
+def added(enforcing: Found, without: Found) -> dict[str, dict[str, float]]:
+    """What SELinux adds to the time of a connection, and to the CPU time of PID 1 and all whom it starts for it.
 
-    Returns the medians of what n and n differ by and of their ratio, which noise that hits both moves less than medians
-    of each.
+    The n-th connections of both machines were made one soon after the other.  Returns the medians of what they differ
+    by and of their ratio, which noise that hits both moves less than it moves the medians of each.
     """
-    pairs = list(zip(enforcing, without, strict=True))
-    return {"added_ms": median(a - b for a, b in pairs) * 1000, "ratio": median(a / b for a, b in pairs)}
+    told = {}
+    for name, measure in (("time", milliseconds), ("cpu", processor_milliseconds)):
+        pairs = list(zip(measure(enforcing), measure(without), strict=True))
+        told[name] = {"added_ms": median(a - b for a, b in pairs), "ratio": median(a / b for a, b in pairs)}
+    return told
+
+
+def milliseconds(found: Found) -> list[float]:
+    """How long each connection took."""
+    return [seconds * 1000 for seconds in found["seconds"]]
+
+
+def processor_milliseconds(found: Found) -> list[float]:
+    """What each connection took of PID 1, the child that accepts, and the instance; not of client and journald."""
+    return [sum(spent[:3]) / 1000 for spent in found["cpu"]]
 
 
 def phases(entries: Sequence[Entry], request: bytes) -> Micros:
@@ -91,8 +105,8 @@ def steps(answers: Sequence[Asked]) -> dict[str, tuple[int, float]]:
 def report(results: Mapping[str, Any]) -> str:
     """What the two machines tell beside the rows, as tables: times in microseconds, enforcing and without."""
     lines = [("what SELinux adds to a connection", "", "ms", "ratio")]
-    for row, pair in results["added"].items():
-        lines.append((row, "", f"{pair['added_ms']:.2f}", f"{pair['ratio']:.3f}"))
+    for row, told in results["added"].items():
+        lines += [(row, what, f"{pair['added_ms']:.2f}", f"{pair['ratio']:.3f}") for what, pair in told.items()]
     lines.append(("phases of a connection, by its own record", "", *NAMES))
     enforcing, without = (results["phases"][name] for name in NAMES)
     for row in enforcing:

@@ -97,15 +97,20 @@ def test_a_request_is_known_by_target_and_user() -> None:
 
 
 def test_pairs_are_compared() -> None:
-    """A slow moment of the host that hits both of a pair does not count."""
-    expected = {"added_ms": pytest.approx(1000), "ratio": pytest.approx(1.5)}
-    assert expected == added([3.0, 20.0, 3.0], [2.0, 19.0, 2.0])
+    """A slow moment of the host that hits both of a pair does not count; nor does what the whole machine takes."""
+    enforcing = {"seconds": [3.0, 20.0, 3.0], "cpu": [[1000, 200, 6300, 99000]] * 3}
+    without = {"seconds": [2.0, 19.0, 2.0], "cpu": [[900, 100, 5000, 1000]] * 3}
+    expected = {
+        "time": {"added_ms": pytest.approx(1000), "ratio": pytest.approx(1.5)},
+        "cpu": {"added_ms": pytest.approx(1.5), "ratio": pytest.approx(1.25)},
+    }
+    assert expected == added(enforcing, without)
 
 
 def test_pairs_are_whole() -> None:
     """One more on one side is an error."""
     with pytest.raises(ValueError, match="shorter"):
-        added([3.0, 4.0], [2.0])
+        added({"seconds": [3.0, 4.0], "cpu": []}, {"seconds": [2.0], "cpu": []})
 
 
 def test_phases_are_those_of_one_request_alone() -> None:
@@ -165,7 +170,7 @@ def test_the_report_has_a_line_for_each_figure() -> None:
     """Enforcing before without, and the counts of the kernel last."""
     by_phase = {name: {"static": dict.fromkeys(PHASES, value)} for name, value in ((ENFORCING, 2.25), (WITHOUT, 1))}
     results = {
-        "added": {"static": {"added_ms": 1.25, "ratio": 1.1254}},
+        "added": {"static": {"cpu": {"added_ms": 1.25, "ratio": 1.1254}}},
         "phases": by_phase,
         "steps": {ENFORCING: steps(ANSWERS), WITHOUT: {"mode": (1, 0.5)}},
         "uses": {ENFORCING: uses(ANSWERS), WITHOUT: uses(ANSWERS)},
@@ -174,7 +179,7 @@ def test_the_report_has_a_line_for_each_figure() -> None:
     }
     lines = [line.split() for line in report(results).splitlines()]
     assert len(lines) == 5 + 1 + len(PHASES) + 2 + 1 + 1
-    assert ["static", "1.25", "1.125"] in lines
+    assert ["static", "cpu", "1.25", "1.125"] in lines
     assert ["static", "confine", "2.2", "1.0"] in lines
     assert ["is", "SELinux", "enforcing?", "2", "5.0", "0.5"] in lines
     assert ["its", "own", "context", "1", "4.0", "0.0"] in lines

@@ -10,7 +10,7 @@ from tests.bench.units import changed, listener, started
 
 VHOSTS = (1, 1_000, 10_000)
 USERS = (10, 1_000_000)
-FIRST_PORT = 8100
+FIRST_PORT = 8400
 HTPASSWD = "/etc/selsock/users.htpasswd"
 # The others' roots are never looked at.
 VHOST = """  v{number}.example:

@@ -106,6 +106,13 @@ class Client:
         self.deadline = time.monotonic() + LINGER_SECONDS
         self.moved, self.waited = 0, 0.0
 
+    def end_output(self) -> None:
+        """Nothing more is sent: the peer reads to the end of the stream."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it is gone, or was cut off
+
     def linger(self) -> None:
         """Close so that an answer already sent arrives: half-close, then drop what the peer still sends.
 
@@ -114,8 +121,8 @@ class Client:
         end = self.deadline = time.monotonic() + LINGER_SECONDS
         left = LINGER_BYTES
         waste = bytearray(4096)
+        self.end_output()
         try:
-            self.socket.shutdown(socket.SHUT_WR)
             while left > 0 and (count := self.read_into(memoryview(waste), end)):
                 left -= count
         except (OSError, PeerGone):

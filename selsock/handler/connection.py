@@ -68,13 +68,6 @@ def handle(
 def record_decision(journal: Journal, access: Access, decision: Decision) -> None:
     """The record that counts: written from selsock_t, before the line."""
     access.context = str(decision.context)
-    journal.record(
-        NOTICE,
-        f"{access.address} {access.vhost} {access.user or '-'}: {decision.context} by {decision.rule}",
-        event="decision",
-        address=access.address,
-        vhost=access.vhost,
-        user=access.user,
-        rule=decision.rule,
-        context=access.context,
-    )
+    text = f"{access.address} {access.vhost} {access.user or '-'}: {decision.context} by {decision.rule}"
+    whose = {"address": access.address, "vhost": access.vhost, "user": access.user}
+    journal.record(NOTICE, text, event="decision", rule=decision.rule, context=access.context, **whose)

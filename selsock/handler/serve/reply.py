@@ -187,13 +187,6 @@ class Reply:
             self.client.socket.close()
         return Outcome(self.status, self.sent, reason, cut=True)
 
-    def close_output(self) -> None:
-        """The last answer is out: the peer reads to the end of the stream.  What it still sends is dropped later."""
-        try:
-            self.client.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # the peer is gone, or was cut off
-
     def fail(self, status: int, reason: str) -> Outcome:
         """An application gave no response, or not all of it: the page of ``status`` if nothing was sent, else a cut."""
         self.failed = self.close = True

@@ -44,7 +44,7 @@ def serve_requests(
         journal.connect()
         outcome = serve(confined, exchange)
         if exchange.reply.close:
-            exchange.reply.close_output()  # before the record, for which nobody out there has to wait
+            client.end_output()  # before the record, for which nobody out there has to wait
         access.done("serve")
         access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)
         if exchange.reply.close or not body.drain():

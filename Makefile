@@ -212,7 +212,7 @@ shipped:
 	@$(GIT) ls-files -z $(SHIPPED)
 
 release-check: .venv/ready
-	$(VENV)/python packaging/*.py
+	$(VENV)/python packaging/release_check.py
 
 clean:
 	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,8 @@
 """Maps: files that say for each of a million users what a rule would say, in the format of mod_selinux.
 
 A line is ``USER DOMAIN:RANGE``; ``#`` begins a comment, anywhere.  User ``__anonymous__`` is a visitor who has not signed in,
-``*`` whoever comes.  ``*`` in place of domain or range, or of both, is what holds around the rule that names the map.  (In mod_selinux it was the server's own context, and a line that it could not read was skipped.)
+``*`` whoever comes.  ``*`` in place of domain or range, or of both, is what holds around the rule that names the map.  (In
+mod_selinux it was the server's own context, and a line that it could not read was skipped.)
 """
 
 from __future__ import annotations

@@ -26,15 +26,9 @@ def c_floor(shipped: Shipped) -> Group:
     lines = {"StandardInput": ["socket"], "StandardOutput": ["socket"]}
     command = {"ExecStart": ["/usr/sbin/micro-httpd /srv/floor"]}
     files = listener(shipped, "cfloor", 8001, changed(shipped.service, {**command, **lines}))
-    row = Row(
-        group=1,
-        name="C floor: micro-httpd, as from inetd",
-        address=8001,
-        request=REQUEST,
-        ending=PAGE,
-        cgroups=of_unit("cfloor"),
-        held=Held(LARGE, 8001, of_unit("cfloor").instance),
-    )
+    cgroups = of_unit("cfloor")
+    held = Held(LARGE, 8001, cgroups.instance)
+    row = Row(1, "C floor: micro-httpd, as from inetd", 8001, REQUEST, PAGE, cgroups, held=held)
     content = {"/srv/floor/index.html": (PAGE, 0o644), "/srv/floor/large": (bytes(16 << 20), 0o644)}
     return Group((row,), {**files, **content}, setup=started("cfloor"))
 
@@ -45,13 +39,6 @@ def python_floor(shipped: Shipped) -> Group:
     files: dict[str, tuple[bytes, int]] = {}
     for name, port, program in units:
         files |= listener(shipped, name, port, changed(shipped.service, {"ExecStart": [program]}))
-    row = Row(
-        group=2,
-        name="Python floor",
-        address=8002,
-        request=REQUEST,
-        ending=PAGE,
-        cgroups=of_unit("floor"),
-        held=Held(REQUEST, 8003, of_unit("held").instance),
-    )
+    held = Held(REQUEST, 8003, of_unit("held").instance)
+    row = Row(2, "Python floor", 8002, REQUEST, PAGE, of_unit("floor"), held=held)
     return Group((row,), files, setup=started("floor", "held"))

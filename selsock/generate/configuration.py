@@ -169,6 +169,7 @@ class SiteBuilder:
         self.uses: list[Use] = []
         self.contexts: set[Context] = set()
         self.grants: dict[object, Grant] = {}
+        self.started: set[object] = set()
         self.entries: set[Entry] = set()
         self.scripts: list[AbsolutePath] = []
 
@@ -215,6 +216,8 @@ class SiteBuilder:
         content = self.content(path, given)
         prefix = () if path.text == "/" else tuple(path.name(AbsolutePath).split("/")[1:])
         grants = [self.grant(rule, enclosing, signs_in) for rule in rules or ()]
+        if content.domain is not None:
+            self.start(content.domain.type, grants)
         types = given_types(grants, default)
         check_domains(content, types, around.domains)
         self.entries |= entries(content, types, around.domains)
@@ -242,6 +245,15 @@ class SiteBuilder:
                 self.uses.append(Use(self.name, origin.place, context.type, Level(context.level), origin.auto))
             self.contexts.update(found.contexts)
         return self.grants[key]
+
+    def start(self, target: TypeName, grants: list[Grant]) -> None:
+        """Enter among the uses that programs run in ``target``, at the level of whoever starts them."""
+        for grant in grants:
+            key = (id(grant), target)  # many locations may share a map, and a map may be large
+            if key not in self.started:
+                self.started.add(key)
+                for context, origin in grant.contexts.items():
+                    self.uses.append(Use(self.name, origin.place, target, Level(context.level), origin.auto))
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

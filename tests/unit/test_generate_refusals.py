@@ -916,6 +916,21 @@ REFUSED = {
             "not s0:c0.c2"
         ),
     ),
+    "pair of another's content, by a program's domain": (
+        "domains: {public: {}, git: {execute: true}, staff: {}}\n" + V + "    domain: public\n"
+        "    range: auto\n"
+        "    content: {/git: {domain: git, access: write}}\n"
+        "    contexts: [{any: true}]\n"
+        "  b.example:\n"
+        "    root: /srv/b\n"
+        '    content: {/: "staff:s0"}\n'
+        '    contexts: [{any: true, context: "staff:s0:c0,c1"}]\n'
+        "    locations: {/g: {cgi: {program: /usr/bin/git, domain: git}}}\n",
+        (
+            "12:37: vhosts.b.example.contexts[0].context: expected a level without s0:c0,c1, which is the auto range of a.example, "
+            "not s0:c0,c1"
+        ),
+    ),
     "content for another's visitors": (
         D + V + "    domain: public\n"
         "    range: auto\n"

@@ -145,7 +145,7 @@ build/man/%: docs/man/%.scd
 	scdoc <$< >$@
 
 # The packaged configuration, compiled: it serves a welcome page before anybody has run selsock-generate.
-build/welcome: packaging/vhost.yaml $(wildcard selsock/*.py selsock/generate/*.py units/*.j2 policy/*.j2)
+build/welcome: packaging/vhost.yaml $(wildcard selsock/*.py selsock/generate/*.py selsock/mls/*.py units/*.j2 policy/*.j2)
 	rm -rf $@
 	$(PYTHON3) -B -m selsock.generate --output $@ packaging/vhost.yaml
 	@touch $@

@@ -16,7 +16,7 @@ class Level(Name):
 
     @classmethod
     def accepts(cls, text: str) -> bool:
-        """Only the shape, and no range; ``generate/levels`` finds the spelling, and ``confine`` sees whether it was."""
+        """Only the shape, and no range; ``mls/levels`` finds the spelling, and ``confine`` sees whether it was."""
         return text[:1] == "s" and not text[1:].strip(DIGITS + "c.,:") and text.count(":") < 2
 
 

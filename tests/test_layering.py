@@ -72,6 +72,8 @@ READING_ORDER = (
 SHARED = READING_ORDER[: READING_ORDER.index("selsock.handler")]
 ABOVE = [name for name in READING_ORDER if not name.startswith("selsock.handler.serve")]
 GENERATOR = [name for name in MODULES if name.startswith("selsock.generate")]
+# The algebra of levels, for all programs but the handler.
+ALGEBRA = [name for name in MODULES if name.startswith("selsock.mls")]
 SLOW = "typing dataclasses enum re os socket struct signal logging subprocess collections functools warnings traceback"
 
 
@@ -93,7 +95,7 @@ def imports(name: str, at_run_time: bool) -> Iterator[str]:
 
 def test_reading_order_names_every_module() -> None:
     """A new module is put where it is to be read."""
-    assert set(READING_ORDER) == set(MODULES) - set(GENERATOR)
+    assert set(READING_ORDER) == {*MODULES} - {*GENERATOR, *ALGEBRA}
 
 
 @pytest.mark.parametrize("name", READING_ORDER)
@@ -108,7 +110,13 @@ def test_module_imports_only_what_is_read_before_it(name: str) -> None:
 def test_generator_imports_shared_values_and_itself(name: str) -> None:
     """It never imports the handler, not even for a type."""
     ours = {other for other in imports(name, at_run_time=False) if other.startswith("selsock")}
-    assert ours <= {*SHARED, *GENERATOR}
+    assert ours <= {*SHARED, *ALGEBRA, *GENERATOR}
+
+
+@pytest.mark.parametrize("name", ALGEBRA)
+def test_algebra_imports_shared_values(name: str) -> None:
+    """And nothing of a program's."""
+    assert {other for other in imports(name, at_run_time=False) if other.startswith("selsock")} <= {*SHARED}
 
 
 @pytest.mark.parametrize("name", [name for name in READING_ORDER if not name.endswith("cores")])

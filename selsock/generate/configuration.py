@@ -15,7 +15,6 @@ from selsock.context import Context
 from selsock.generate.contents import Content, Entry, check_domains, entries, given_types, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.labels import Label, is_executable, parse_labels
-from selsock.generate.levels import Level
 from selsock.generate.listeners import Endpoint, limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits
 from selsock.generate.maps import Map, Maps
@@ -24,6 +23,7 @@ from selsock.generate.places import parse_inside, parse_password_file, parse_roo
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Grant, SourceRule, parse_rules
 from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, scalar, sequence
+from selsock.mls.levels import Level
 from selsock.model import KINDS, Basic, Limits, Location, Vhost
 from selsock.names import AbsolutePath, HostName, Realm, TypeName
 

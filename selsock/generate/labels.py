@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selsock.generate.domains import Access, Domain, Domains
-from selsock.generate.levels import Level
 from selsock.generate.partial import Partial, parse_context, parse_parts
 from selsock.generate.places import parse_inside, within
 from selsock.generate.source import BadSource, Mapping, Node, Scalar, mapping, scalar
+from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
 
 

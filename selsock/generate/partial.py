@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selsock.generate.domains import Domain, Domains, parse_domain
-from selsock.generate.levels import Level
 from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, scalar
+from selsock.mls.levels import Level
 
 
 class Auto(enum.Enum):

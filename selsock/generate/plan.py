@@ -11,11 +11,11 @@ from selsock.generate.configuration import Configuration, Site
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
-from selsock.generate.levels import Level
 from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import render, with_generation
+from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
 
 TABLE = "var/lib/selsock/table.cdb"

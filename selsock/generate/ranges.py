@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from selsock.generate.levels import CATEGORIES, Level
 from selsock.generate.source import BadSource, Place
+from selsock.mls.levels import CATEGORIES, Level
 from selsock.names import HostName
 
 PAIRS = CATEGORIES * (CATEGORIES - 1) // 2  # 523,776

@@ -16,7 +16,7 @@ import jinja2
 from selsock import __version__
 from selsock.errors import EXIT_GONE, EXIT_REFUSED, ORDINARY_EXITS
 from selsock.generate.faults import MachineFault
-from selsock.generate.levels import Level, runs
+from selsock.mls.levels import Level, runs
 from selsock.names import AbsolutePath, Name
 
 # Beside the package, in a checkout and where it is installed (/usr/lib/selsock/RELEASE); else where pip puts them.  Never

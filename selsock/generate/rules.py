@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from selsock.context import Context
 from selsock.generate.domains import Domains
-from selsock.generate.levels import Level
 from selsock.generate.maps import Line, Map, Maps
 from selsock.generate.partial import Auto, Partial, parse_context
 from selsock.generate.source import (
@@ -24,6 +23,7 @@ from selsock.generate.source import (
     scalar,
     sequence,
 )
+from selsock.mls.levels import Level
 from selsock.model import Rule
 from selsock.names import Network, UserName
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selsock.context import Context
-from selsock.generate.levels import Level, runs
+from selsock.mls.levels import Level, ends, meet, runs
 from selsock.names import TypeName
 
 categories = st.sets(st.integers(0, 1023), max_size=40)
@@ -115,6 +115,87 @@ def test_level_dominates_another(level: str, other: str, dominates: bool) -> Non
 def test_dominance_is_inclusion_of_categories(one: set[int], two: set[int]) -> None:
     assert Level.of("s0", one).dominates(Level.of("s0", two)) is (one >= two)
     assert Level.of("s0", one | two).dominates(Level.of("s0", one))
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("s0", "s0", "s0"),
+        ("s0:c1", "s0:c1", "s0:c1"),
+        ("s0-s0:c0.c1023", "s0", "s0:c0.c1023"),
+        ("s0:c1-s1:c1,c0", "s0:c1", "s1:c0,c1"),
+    ],
+)
+def test_ends_of_a_range(text: str, low: str, high: str) -> None:
+    assert ends(text) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "expected a level such as s0 or s0:c1,c5, not ''"),
+        ("s0-", "expected a range LOW-HIGH, not 's0-'"),
+        ("-s0", "expected a level such as s0 or s0:c1,c5, not ''"),
+        ("s0-s0-s0", "expected one level, not the range 's0-s0': a tenant runs at a single level"),
+        ("s1-s0", "expected a range LOW-HIGH, not 's1-s0'"),
+        ("s0:c1-s0:c2", "expected a range LOW-HIGH, not 's0:c1-s0:c2'"),
+        ("SystemLow-SystemHigh", "expected a level such as s0 or s0:c1,c5, not 'SystemLow'"),
+    ],
+)
+def test_what_is_no_range(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match="expected") as caught:
+        ends(text)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("login", "ceiling", "found"),
+    [
+        ("s0-s0:c0.c1023", "s0:c5,c7", "s0:c5,c7"),
+        ("s0-s0:c0.c1023", "s0", "s0"),
+        ("s0-s0:c5", "s0:c5,c7", "s0:c5"),
+        ("s0", "s0", "s0"),
+        ("s0", "s0:c5", None),  # a ceiling with categories, of which he has none
+        ("s0-s0:c6", "s0:c5", None),
+        ("s0:c6-s0:c0.c1023", "s0:c5", None),  # below his own lowest
+        ("s0:c5-s0:c0.c1023", "s0:c5,c7", "s0:c5,c7"),
+        ("s1-s2:c1", "s3:c1", "s2:c1"),
+        ("s1-s2:c1", "s0:c1", None),
+        ("s0-s2:c1", "s1:c1", "s1:c1"),
+    ],
+)
+def test_where_clearance_and_ceiling_meet(login: str, ceiling: str, found: str | None) -> None:
+    assert meet(*ends(login), Level.parse(ceiling)) == found
+
+
+levels = st.builds(lambda number, found: Level.of(f"s{number}", found), st.integers(0, 15), st.sets(st.integers(0, 5)))
+
+
+@given(levels, levels, levels, levels)
+def test_meet_is_the_greatest_lower_bound(low: Level, high: Level, ceiling: Level, other: Level) -> None:
+    """Of the login's high level and the ceiling; and it lies within the login's range."""
+    found = meet(low, high, ceiling)
+    if found is not None:
+        assert high.dominates(found)
+        assert ceiling.dominates(found)
+        assert found.dominates(low)
+        assert found.dominates(other) is (high.dominates(other) and ceiling.dominates(other))
+        assert bool(found.categories()) is bool(ceiling.categories())
+        assert Level.parse(found) == found
+
+
+@given(levels, levels, levels)
+def test_no_meet_has_one_of_two_reasons(low: Level, high: Level, ceiling: Level) -> None:
+    if meet(low, high, ceiling) is None:
+        within = high.dominates(low) and ceiling.dominates(low)
+        apart = ceiling.categories() and not ceiling.categories() & high.categories()
+        assert not within or apart
+
+
+@given(levels, levels)
+def test_a_login_that_reaches_the_ceiling_gets_the_whole_of_it(one: Level, other: Level) -> None:
+    ceiling = Level.of("s0", one.categories() | other.categories())
+    assert meet(Level.of("s0", set()), ceiling, ceiling) == ceiling
 
 
 @given(categories)

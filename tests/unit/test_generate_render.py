@@ -13,8 +13,8 @@ from selsock.errors import ORDINARY_EXITS
 from selsock.generate import render
 from selsock.generate.domain_name import DomainName
 from selsock.generate.faults import MachineFault
-from selsock.generate.levels import Level
 from selsock.generate.render import cil_level, environment, pattern, with_generation
+from selsock.mls.levels import Level
 from selsock.names import AbsolutePath
 
 

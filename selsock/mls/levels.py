@@ -6,6 +6,8 @@ Source: the kernel's ``mls_sid_to_context`` (security/selinux/ss/mls.c).
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from selsock import context
 
 SENSITIVITIES = 16  # refpolicy and Fedora declare s0 to s15 with MLS, s0 alone with MCS
@@ -35,7 +37,7 @@ class Level(context.Level):
         return cls.of(sensitivity, categories)
 
     @classmethod
-    def of(cls, sensitivity: str, categories: set[int]) -> Level:
+    def of(cls, sensitivity: str, categories: AbstractSet[int]) -> Level:
         """Compose the canonical form; three or more neighbours become a run, ``c0.c2``, as the kernel prints them."""
         parts: list[str] = []
         for first, last in runs(sorted(categories)):
@@ -56,8 +58,34 @@ class Level(context.Level):
 
     def dominates(self, other: Level) -> bool:
         """Whether what is at ``other`` may be read at this level: no lower sensitivity, no category missing."""
-        own, others = (int(level.partition(":")[0][1:]) for level in (self, other))
-        return own >= others and self.categories() >= other.categories()
+        return self.sensitivity() >= other.sensitivity() and self.categories() >= other.categories()
+
+    def sensitivity(self) -> int:
+        """The number of the sensitivity of this level."""
+        return int(self.partition(":")[0][1:])
+
+
+def ends(text: str) -> tuple[Level, Level]:
+    """The lowest and the highest level of a range, ``LOW-HIGH`` or one level for both, as in seusers(5).
+
+    Raises ValueError.
+    """
+    low, _, high = text.partition("-")
+    found = Level.parse(low), Level.parse(high or low)
+    if text.endswith("-") or not found[1].dominates(found[0]):
+        raise ValueError(f"expected a range LOW-HIGH, not {text!r}")
+    return found
+
+
+def meet(low: Level, high: Level, ceiling: Level) -> Level | None:
+    """The level at which a user whose login has the range ``low`` to ``high`` works below ``ceiling``.
+
+    It is the greatest that both ``high`` and ``ceiling`` dominate.  None where it does not dominate ``low``, or where the
+    ceiling has categories and none of them is the user's: without them it would be a level that everybody dominates.
+    """
+    common = ceiling.categories() & high.categories()
+    found = Level.of(f"s{min(ceiling.sensitivity(), high.sensitivity())}", common)
+    return found if found.dominates(low) and (common or not ceiling.categories()) else None
 
 
 def number(letter: str, text: str, bound: int, whole: str) -> int:

@@ -15,7 +15,7 @@ EXIT_GONE = 11  # the peer left, or was too slow to take its answer
 EXIT_TABLE = 20  # the compiled table is missing, cut short or of another format
 EXIT_POLICY = 21  # SELinux is disabled or permissive, or the policy is of another generation
 EXIT_CONFINE = 22  # the context could not be entered
-EXIT_IDENTITY = 23  # the password file cannot answer
+EXIT_IDENTITY = 23  # nobody can tell whether a password is right
 EXIT_ADOPT = 24  # started by something that is not systemd's Accept=yes, or the journal is out of reach
 EXIT_BUG = 70  # a defect of selsock (EX_SOFTWARE of sysexits.h)
 
@@ -39,6 +39,15 @@ class Challenge(PeerFault):
     def __init__(self, realm: str, reason: str) -> None:
         super().__init__(401, reason)
         self.realm: Final = realm
+
+
+class Limited(PeerFault):
+    """429 (RFC 6585 §4): too many passwords from this address were wrong.  ``words`` are seconds to wait, and a reason."""
+
+    def __init__(self, words: str) -> None:
+        seconds, _, reason = words.partition(" ")
+        super().__init__(429, reason)
+        self.seconds: Final = seconds
 
 
 class PeerGone(PeerFault):
@@ -80,7 +89,7 @@ class PolicyFault(OwnFault):
 
 
 class IdentityFault(OwnFault):
-    """The password file is missing, unreadable, or holds what we cannot check."""
+    """Who it is cannot be told: nobody answers, or what he reads is missing, unreadable, or holds what cannot be checked."""
 
     exit_status = EXIT_IDENTITY
 

@@ -2,8 +2,8 @@
 """What the handler knows of a configuration: immutable values, and how the table holds them.
 
 A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits), one record ``host NAME`` for every
-name that a vhost answers to, one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on, and
-one record ``map FILE USER`` for every user of a map.  A record is lines of tab-separated fields; names can hold neither
+name that a vhost answers to, one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on,
+one record ``map FILE USER`` for every user of a map, and one record ``identity VHOST``, which the handler does not read.  A record is lines of tab-separated fields; names can hold neither
 character.
 """
 
@@ -11,7 +11,7 @@ from selsock.context import Context, Level
 from selsock.cores import Final
 from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
 
-TABLE_FORMAT = "3"
+TABLE_FORMAT = "4"
 
 # How a location's content is made; the handler has a module of that name for each.
 KINDS = ("static", "wsgi", "cgi")
@@ -35,6 +35,9 @@ class Limits:
     bytes_per_second = 500  # the least rate of content, either way, once the peer was waited for longer than 10 s
     connection_seconds = 300  # seconds that a connection may last in all
     requests = 100  # requests on one connection
+    failure_seconds = 3  # seconds from a question for a password until a "no" is told, whatever the reason
+    failures = 20  # passwords that one address may have wrong within failures_window; then 429
+    failures_window = 300  # seconds
 
     def __init__(self, given: "dict[str, int] | None" = None) -> None:
         for name, value in (given or {}).items():
@@ -127,22 +130,22 @@ class Location:
 
 
 class Basic:
-    """Basic authentication (RFC 7617) against an htpasswd file."""
+    """Basic authentication (RFC 7617).  The service that knows the passwords reads where they are itself."""
 
-    __slots__ = ("file", "realm")
+    __slots__ = ("realm",)
 
-    def __init__(self, realm: Realm, file: AbsolutePath) -> None:
+    def __init__(self, realm: Realm) -> None:
         self.realm: Final = realm
-        self.file: Final = file
 
 
 class Vhost:
     """A virtual host: the names that it answers to (its own first), its document root, and who may enter what.
 
-    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.
+    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.  A visitor signs in by
+    ``basic``, or is who a proxy says that he is, if ``proxied``.
     """
 
-    __slots__ = ("basic", "locations", "names", "root", "temporary")
+    __slots__ = ("basic", "locations", "names", "proxied", "root", "temporary")
 
     def __init__(
         self,
@@ -151,8 +154,10 @@ class Vhost:
         basic: Basic | None,
         locations: "tuple[Location, ...]",
         temporary: AbsolutePath | None = None,
+        proxied: bool = False,
     ) -> None:
         self.temporary: Final = temporary
+        self.proxied: Final = proxied
         self.names: Final = names
         self.root: Final = root
         self.basic: Final = basic
@@ -177,9 +182,11 @@ class Vhost:
             _, directory = rest.pop(0)
             temporary = AbsolutePath.parse(directory)
         if rest and rest[0][0] == "basic":
-            _, realm, file = rest.pop(0)
-            basic = Basic(Realm.parse(realm), AbsolutePath.parse(file))
-        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest), temporary)
+            _, realm = rest.pop(0)
+            basic = Basic(Realm.parse(realm))
+        if proxied := rest[:1] == [["proxy"]]:
+            rest.pop(0)
+        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest), temporary, proxied)
 
 
 def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":

@@ -23,7 +23,6 @@ MODULES = {
 READING_ORDER = (
     "selsock",
     "selsock.cores",
-    "selsock.password_cores",
     "selsock.errors",
     "selsock.names",
     "selsock.context",
@@ -37,7 +36,6 @@ READING_ORDER = (
     "selsock.handler.target",
     "selsock.handler.head",
     "selsock.handler.proxy",
-    "selsock.handler.htpasswd",
     "selsock.handler.identify",
     "selsock.handler.label",
     "selsock.handler.confine",
@@ -72,6 +70,9 @@ READING_ORDER = (
 SHARED = READING_ORDER[: READING_ORDER.index("selsock.handler")]
 ABOVE = [name for name in READING_ORDER if not name.startswith("selsock.handler.serve")]
 GENERATOR = [name for name in MODULES if name.startswith("selsock.generate")]
+# The services that know who it is, each a program of its own, and what the table has for them, which the generator writes.
+SERVICES = [name for name in MODULES if name.startswith("selsock.identify")]
+PROVIDER = ("selsock.identify", "selsock.identify.crypt", "selsock.identify.provider")
 # The algebra of levels, for all programs but the handler.
 ALGEBRA = [name for name in MODULES if name.startswith("selsock.mls")]
 SLOW = "typing dataclasses enum re os socket struct signal logging subprocess collections functools warnings traceback"
@@ -95,7 +96,7 @@ def imports(name: str, at_run_time: bool) -> Iterator[str]:
 
 def test_reading_order_names_every_module() -> None:
     """A new module is put where it is to be read."""
-    assert set(READING_ORDER) == {*MODULES} - {*GENERATOR, *ALGEBRA}
+    assert set(READING_ORDER) == {*MODULES} - {*GENERATOR, *SERVICES, *ALGEBRA}
 
 
 @pytest.mark.parametrize("name", READING_ORDER)
@@ -110,7 +111,14 @@ def test_module_imports_only_what_is_read_before_it(name: str) -> None:
 def test_generator_imports_shared_values_and_itself(name: str) -> None:
     """It never imports the handler, not even for a type."""
     ours = {other for other in imports(name, at_run_time=False) if other.startswith("selsock")}
-    assert ours <= {*SHARED, *ALGEBRA, *GENERATOR}
+    assert ours <= {*SHARED, *ALGEBRA, *PROVIDER, *GENERATOR}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_import_shared_values_and_each_other(name: str) -> None:
+    """Neither the handler nor the generator; the provider, which the generator writes, nothing but shared values."""
+    ours = {other for other in imports(name, at_run_time=False) if other.startswith("selsock")}
+    assert ours <= {*SHARED, *ALGEBRA, *(PROVIDER if name in PROVIDER else SERVICES)}
 
 
 @pytest.mark.parametrize("name", ALGEBRA)

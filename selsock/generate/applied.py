@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from selsock.generate.compiled import vhosts
+from selsock.generate.compiled import places
 from selsock.generate.configuration import configure
 from selsock.generate.faults import MachineFault
 from selsock.generate.maps import Maps, taken_apart
@@ -71,7 +71,7 @@ def labelled(root: Path) -> frozenset[str] | None:
     if not any(os.path.lexists(root / path) for path in (TABLE, APPLIED)):
         return frozenset()
     try:
-        found = vhosts((root / TABLE).read_bytes())
+        return places((root / TABLE).read_bytes())
     except (OSError, ValueError):
         try:
             applied = read(root)
@@ -79,9 +79,7 @@ def labelled(root: Path) -> frozenset[str] | None:
                 return None
             source = load(applied.data, str(applied.source))
             # Which pairs it gives is of no interest here.
-            found = [site.vhost for site in configure(source, applied.source.name, Ledger(), Maps(applied.maps)).sites]
+            sites = configure(source, applied.source.name, Ledger(), Maps(applied.maps)).sites
         except (OSError, BadSource, MachineFault):
             return None
-    return frozenset(
-        {str(vhost.root) for vhost in found} | {str(vhost.basic.file) for vhost in found if vhost.basic is not None}
-    )
+    return frozenset(file for site in sites for file in (str(site.vhost.root), *site.files))

@@ -21,7 +21,7 @@ from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
 from selsock.generate.relabel import Labels, Outcome, relabel_file, relabel_tree, restore
 from selsock.generate.write import Transaction
-from selsock.password_cores import crypt_core
+from selsock.identify.crypt import crypt
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
 HEADER = b"# Written by selsock-generate "  # in the first lines of every unit of ours
@@ -78,7 +78,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
 def check_crypt() -> None:
     """Raise MachineFault where the handler could check no password."""
     try:
-        crypt_core()
+        crypt("", "$5$salt")
     except ImportError as error:
         raise MachineFault(str(error)) from None
 

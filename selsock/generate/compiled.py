@@ -10,6 +10,7 @@ from selsock.cdb import HEADER
 from selsock.generate.cdb_writer import compose
 from selsock.generate.configuration import Configuration
 from selsock.generate.records import table_record, vhost_record
+from selsock.identify.provider import Provider
 from selsock.model import Table, Vhost
 
 
@@ -22,6 +23,8 @@ def compile_table(configuration: Configuration, generation: str) -> bytes:
     for site in configuration.sites:
         record = vhost_record(site.vhost)
         records += [(f"host {name}".encode(), record) for name in site.vhost.names]
+        if site.provider is not None:
+            records.append((f"identity {site.vhost.name}".encode(), site.provider.record()))
     return compose(sorted(records))
 
 
@@ -40,9 +43,15 @@ def decoded(table: bytes) -> str:
     return "".join(lines)
 
 
-def vhosts(table: bytes) -> list[Vhost]:
-    """The vhosts of a table, each once for every name that it has.  Raises ValueError for what is no table."""
-    return [Vhost.parse(value.encode()) for key, value in records(table) if key.startswith("host ")]
+def places(table: bytes) -> frozenset[str]:
+    """The roots and the files of users that a table names.  Raises ValueError for what is no table."""
+    found: set[str] = set()
+    for key, value in records(table):
+        if key.startswith("host "):
+            found.add(Vhost.parse(value.encode()).root)
+        elif key.startswith("identity "):
+            found.update(Provider.parse(value.encode()).files)
+    return frozenset(found)
 
 
 def records(table: bytes) -> Iterator[tuple[str, str]]:

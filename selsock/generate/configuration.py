@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from selsock.context import Context
 from selsock.generate.contents import Content, Entry, check_domains, entries, given_types, parse_content
 from selsock.generate.domains import Domain, Domains, parse_domains
+from selsock.generate.identities import parse_auth
 from selsock.generate.labels import Label, is_executable, parse_labels
 from selsock.generate.listeners import Endpoint, limited, parse_listen
 from selsock.generate.machine import SystemLimits, parse_limits
 from selsock.generate.maps import Map, Maps
 from selsock.generate.partial import Auto, Partial, parse_context, parse_parts
-from selsock.generate.places import parse_inside, parse_password_file, parse_root, within
+from selsock.generate.places import parse_inside, parse_root, within
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Grant, SourceRule, parse_rules
-from selsock.generate.source import BadSource, Mapping, Node, Place, Scalar, mapping, scalar, sequence
+from selsock.generate.source import BadSource, Mapping, Place, Scalar, mapping, scalar, sequence
+from selsock.identify.provider import Provider
 from selsock.mls.levels import Level
-from selsock.model import KINDS, Basic, Limits, Location, Vhost
-from selsock.names import AbsolutePath, HostName, Realm, TypeName
+from selsock.model import KINDS, Limits, Location, Vhost
+from selsock.names import AbsolutePath, HostName, TypeName
 
 TOP = ("selinux", "listen", "limits", "domains", "default_context", "contexts", "vhosts")
 VHOST = ("aliases", "root", "temporary", "domain", "range", "auth", "content", "contexts", "locations")
@@ -45,16 +47,22 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, the ``contexts`` that visitors may get, the labels of its content, who starts programs in another domain,
+    """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, who starts programs in another domain,
     directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at."""
 
     vhost: Vhost
+    provider: Provider | None
     contexts: frozenset[Context]
     labels: tuple[Label, ...]
     entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
     source: Mapping
     idle_scripts: tuple[AbsolutePath, ...]
+
+    @property
+    def files(self) -> tuple[AbsolutePath, ...]:
+        """The files of users that it names."""
+        return tuple(AbsolutePath(file) for file in self.provider.files) if self.provider else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +141,17 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     given.only(VHOST)
     aliases = given.get("aliases")
     builder = SiteBuilder(name, given, around)
-    basic = parse_auth(given.get("auth"))
-    locations = builder.locations(basic is not None)
+    identities = parse_auth(given.get("auth"))
+    locations = builder.locations(identities is not None)
     labels = builder.labels()
     idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
-    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary)
+    basic = identities.basic if identities else None
+    proxied = identities is not None and basic is None
+    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary, proxied)
     contexts = frozenset(builder.contexts)
-    return Site(vhost, contexts, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
-
-
-def parse_auth(node: Node | None) -> Basic | None:
-    """``{basic: {realm, file}}``.  Raises BadSource."""
-    if node is None:
-        return None
-    given = mapping(node)
-    given.only(("basic",))
-    basic = mapping(given.require("basic"))
-    basic.only(("realm", "file"))
-    realm = scalar(basic.require("realm")).name(Realm)
-    return Basic(realm, parse_password_file(scalar(basic.require("file"))))
+    provider = identities.provider if identities else None
+    return Site(vhost, provider, contexts, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
 
 
 class SiteBuilder:

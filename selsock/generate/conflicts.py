@@ -64,12 +64,12 @@ def check_password_files(sites: tuple[Site, ...]) -> None:
     """No password file lies where content is served from."""
     owners = {site.vhost.root: site for site in sites}
     for site in sites:
-        file = site.vhost.basic.file if site.vhost.basic else ""
-        for tree in (file, *ancestors(file)):
-            if tree in owners:
-                name = owners[AbsolutePath(tree)].vhost.name
-                problem = f"expected a password file outside every root, not {file!r} in that of {name}"
-                raise BadSource(site.source.require("auth").place, problem)
+        for file in site.files:
+            for tree in (file, *ancestors(file)):
+                if tree in owners:
+                    name = owners[AbsolutePath(tree)].vhost.name
+                    problem = f"expected a password file outside every root, not {file!r} in that of {name}"
+                    raise BadSource(site.source.require("auth").place, problem)
 
 
 def check_maps(configuration: Configuration) -> None:

@@ -55,16 +55,16 @@ def parse_inside(root: AbsolutePath, given: Scalar) -> AbsolutePath:
     return AbsolutePath(root + below)
 
 
-def parse_password_file(given: Scalar) -> AbsolutePath:
-    """A password file, which will get a label of its own.  Raises BadSource.
+def parse_password_file(given: Scalar, ending: str) -> AbsolutePath:
+    """A file of users, with a name that ends in ``ending``, which will get a label of its own.  Raises BadSource.
 
-    In a directory of /etc or /var/lib: those are where policy/selsock.te lets selsock_t look.
+    In a directory of /etc or /var/lib: those are where policy/selsock.te lets the services look that read them.
     """
     path = given.name(AbsolutePath)
     if within(path, STATE):
         given.refuse(f"a file outside {STATE}, which the compiled table lies in")
     below = path.removeprefix("/etc/").removeprefix("/var/lib/")
     placed = "/" in below and below != path and not (is_system(path) and not path.startswith("/etc/"))
-    if not placed or not path.endswith("htpasswd"):
-        given.refuse("a file …htpasswd in a directory of /etc or /var/lib, such as /etc/selsock/users.htpasswd")
+    if not placed or not path.endswith(ending):
+        given.refuse(f"a file …{ending} in a directory of /etc or /var/lib, such as /etc/selsock/users.{ending}")
     return path

@@ -149,5 +149,5 @@ def contexts(site: Site) -> frozenset[Context]:
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:
-    """The password files, each once, sorted."""
-    return tuple(sorted({site.vhost.basic.file for site in configuration.sites if site.vhost.basic}))
+    """The files of users, each once, sorted."""
+    return tuple(sorted({file for site in configuration.sites for file in site.files}))

@@ -29,7 +29,9 @@ def vhost_record(vhost: Vhost) -> bytes:
     if vhost.temporary:
         lines.append(["temporary", vhost.temporary])
     if vhost.basic:
-        lines.append(["basic", vhost.basic.realm, vhost.basic.file])
+        lines.append(["basic", vhost.basic.realm])
+    if vhost.proxied:
+        lines.append(["proxy"])
     for location in vhost.locations:
         lines += location_lines(location)
     return "".join("\t".join(line) + "\n" for line in lines).encode()

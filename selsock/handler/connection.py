@@ -49,7 +49,7 @@ def handle(
     access.done("head")
     vhost = table.vhost(head.host)
     access.vhost = vhost.name
-    identity = identify(head, buffer, credentials, vhost)
+    identity = identify(head, buffer, credentials, vhost, client, limits)
     identity.mapped = table.consult(vhost, identity.user)  # now: the table is closed above the line
     access.user = identity.user or ""
     access.done("identify")

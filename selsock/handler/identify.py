@@ -1,34 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""identify: RequestHead to Identity.  Passwords are decoded and checked in a child that ends; nobody starts granted.
+"""identify: RequestHead to Identity.  Passwords are decoded and checked by a service of another domain; nobody starts granted.
 
-The parent never opens the password file and never slices the credentials: they lie in the head's buffer, and, once
+This process cannot read a password file, and never slices the credentials: they lie in the head's buffer, and, once
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
-from selsock.cores import Final, compare_digest, posix, socket, time
-from selsock.errors import EXIT_BUG, Challenge, IdentityFault
+from selsock.cores import Final, compare_digest, socket, time
+from selsock.errors import Challenge, IdentityFault, Limited
+from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
-from selsock.model import Basic, Rule, Vhost
+from selsock.model import Limits, Rule, Vhost
 from selsock.names import UserName
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
-VERDICT_SECONDS = 20.0  # bcrypt at cost 15 takes about 1.6 s; what takes longer is an error of the password file
-SIGKILL = 9  # signal(7)
-GRANTED = b"granted "
-REFUSED = b"refused "
-UNABLE = b"unable "
+SERVICE = "/run/selsock/identify"
+ANSWER_SECONDS = 25.0  # the service ends each of its checks after 20
+ANSWER_BYTES = 65536  # one packet
 
 
 class Identity:
-    """Who is asking: an authenticated ``user``, or None for anonymous; and what maps have for him, once asked."""
+    """Who is asking: an authenticated ``user``, or None for anonymous, and the ``groups`` that he is in.
 
-    __slots__ = ("mapped", "user")
+    ``assigned`` is the context that whoever knows him has for him, as it was written there, else empty; ``cleared`` is
+    the level that he gets below each level that a rule with ``range: clearance`` has.  ``mapped`` is what maps have for
+    him, once asked.
+    """
 
-    def __init__(self, user: UserName | None) -> None:
+    __slots__ = ("assigned", "cleared", "groups", "mapped", "user")
+
+    def __init__(
+        self,
+        user: UserName | None,
+        groups: "frozenset[str]" = frozenset(),
+        assigned: str = "",
+        cleared: "dict[str, str] | None" = None,
+    ) -> None:
         self.user: Final = user
+        self.groups: Final = groups
+        self.assigned: Final = assigned
+        self.cleared: Final = cleared or {}
         self.mapped: dict[Rule, Rule | None] = {}
 
 
@@ -58,82 +67,64 @@ class Credentials:
         memoryview(self.value)[:] = bytes(len(self.value))
 
 
-def identify(head: RequestHead, buffer: HeadBuffer, credentials: Credentials, vhost: Vhost) -> Identity:
+def identify(
+    head: RequestHead,
+    buffer: HeadBuffer,
+    credentials: Credentials,
+    vhost: Vhost,
+    client: Client,
+    limits: Limits,
+    service: str = SERVICE,
+) -> Identity:
     """Return who is asking.  Credentials for a vhost without authentication are wiped, not looked at.
 
-    Raises Challenge (401) when they are wrong, IdentityFault (503) when they cannot be checked.
+    Raises Challenge (401) when they are wrong, ``failure_seconds`` after the question, so that the time tells nothing of the
+    reason; Limited (429) when too many were, and these were not looked at; IdentityFault (503) when nobody can tell.
     """
     if vhost.basic is None or head.credentials == (0, 0):
         buffer.wipe_span(*head.credentials)
         return Identity(None)
-    try:
-        parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        pid = posix.fork()
-    except OSError as error:
-        raise IdentityFault(f"no child to check the password in: {error.strerror}") from None
-    if pid == 0:
-        answer_and_end(child, buffer, head.credentials, vhost.basic)
-    child.close()
-    verdict = read_verdict(parent, pid)
-    if verdict.startswith(UNABLE):
-        raise IdentityFault(verdict.removeprefix(UNABLE).decode(errors="replace"))
-    if verdict.startswith(REFUSED):
-        raise Challenge(vhost.basic.realm, verdict.removeprefix(REFUSED).decode(errors="replace"))
-    if not verdict.startswith(GRANTED):
-        raise IdentityFault("the child that checks passwords ended without a verdict")
+    start, end = head.credentials
+    asked = time.monotonic()
+    question = f"basic\t{vhost.name}\t{client.address}\n".encode()
+    verdict, words, lines = ask(service, question, memoryview(buffer.data)[start:end])
+    if verdict == "limited":
+        raise Limited(words)
+    if verdict == "refused":
+        time.sleep(max(0.0, asked + limits.failure_seconds - time.monotonic()))
+        raise Challenge(vhost.basic.realm, words)
+    identity = known(words, lines)
     credentials.keep(head, buffer)
-    return Identity(UserName.parse(verdict.removeprefix(GRANTED).decode()))  # the one line that grants
+    return identity
 
 
-def read_verdict(parent: "socket.socket", pid: int) -> bytes:
-    """What the child ``pid`` says until it ends; nothing at all unless it also ends well.  Reaps it in every case."""
-    verdict = b""
-    deadline = time.monotonic() + VERDICT_SECONDS
+def ask(service: str, question: bytes, secret: "bytes | memoryview") -> "tuple[str, str, list[str]]":
+    """Put one question to the service; return its verdict (granted, refused, limited), the words behind it, and the lines
+    that follow.  Raises IdentityFault for any other answer, or none."""
     try:
-        while True:
-            parent.settimeout(max(0.001, deadline - time.monotonic()))
-            part = parent.recv(1024)
-            if not part:
-                break
-            verdict += part
-    except OSError:
-        verdict = UNABLE + b"no verdict on the password in time"
-        posix.kill(pid, SIGKILL)
-    parent.close()
-    _, status = posix.waitpid(pid, 0)
-    return verdict if status == 0 or verdict.startswith(UNABLE) else b""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(ANSWER_SECONDS)
+        connection.connect(service)
+        connection.sendmsg([question, secret])
+        first, *lines = connection.recv(ANSWER_BYTES).decode().split("\n")
+        connection.close()
+    except (OSError, ValueError) as error:
+        raise IdentityFault(f"{service}: {error}") from None
+    verdict, _, words = first.partition(" ")
+    if verdict not in ("granted", "refused", "limited") or lines[-1:] != [""]:
+        raise IdentityFault(f"{service}: {words or 'no answer'}")
+    return verdict, words, lines[:-1]
 
 
-def answer_and_end(child: "socket.socket", buffer: HeadBuffer, span: "tuple[int, int]", basic: Basic) -> "NoReturn":
-    """The whole life of the child: decode, verify, tell the verdict, end."""
-    status = EXIT_BUG
+def known(user: str, lines: "list[str]") -> Identity:
+    """The identity that the service tells of: the one place that grants.  Raises IdentityFault."""
+    given: dict[str, list[str]] = {"group": [], "context": [], "cleared": []}
     try:
-        child.sendall(judge(bytes(buffer.data[span[0] : span[1]]), basic))
-        status = 0
-    except IdentityFault as fault:
-        child.sendall(UNABLE + fault.reason.encode())
-        status = 0
-    finally:
-        posix._exit(status)
-
-
-def judge(credentials: bytes, basic: Basic) -> bytes:
-    """The verdict on ``credentials``, the value of an Authorization field.  Raises IdentityFault."""
-    from selsock.handler.htpasswd import verify  # imported in the child alone
-    from selsock.password_cores import binascii
-
-    scheme, _, token = credentials.partition(b" ")
-    if scheme.lower() != b"basic":
-        return REFUSED + b"a scheme other than Basic"
-    try:
-        decoded = binascii.a2b_base64(token.strip(b" "), strict_mode=True)
-        user, colon, password = decoded.partition(b":")
-        name = user.decode()
-        password.decode()
-    except ValueError:
-        return REFUSED + b"credentials that are no base64 of UTF-8 (RFC 7617 \xc2\xa72)"
-    if not colon or not UserName.accepts(name) or b"\0" in password:
-        return REFUSED + b"credentials that are no user, colon and password (RFC 7617 \xc2\xa72)"
-    if not verify(basic.file, user, password):
-        return REFUSED + b"wrong password or unknown user " + user
-    return GRANTED + user
+        for line in lines:
+            kind, _, value = line.partition(" ")
+            given[kind].append(value)
+        (assigned,) = given["context"] or [""]
+        cleared = dict(pair.split(" ") for pair in given["cleared"])
+        return Identity(UserName.parse(user), frozenset(given["group"]), assigned, cleared)
+    except (KeyError, ValueError) as error:
+        raise IdentityFault(f"an answer that is none: {error}") from None

@@ -2,7 +2,7 @@
 """response: status line and field lines to bytes (RFC 9112 §4), and the short page of a refusal."""
 
 from selsock.cores import time
-from selsock.errors import Challenge, OwnFault, PeerFault
+from selsock.errors import Challenge, Limited, OwnFault, PeerFault
 from selsock.handler.adopt import Client
 
 # Of the refusals that end a connection; serve/reply.py has those of content.
@@ -15,6 +15,7 @@ REASONS = {
     414: "URI Too Long",
     417: "Expectation Failed",
     421: "Misdirected Request",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -55,6 +56,8 @@ def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(content)))]
     if isinstance(fault, Challenge):
         fields.append(("WWW-Authenticate", f'Basic realm="{fault.realm}", charset="UTF-8"'))
+    if isinstance(fault, Limited):
+        fields.append(("Retry-After", fault.seconds))
     client.last_words()
     client.write(
         compose_head(fault.status, REASONS[fault.status], fields, close=True) + (b"" if client.head_only else content)

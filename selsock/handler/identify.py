@@ -68,13 +68,7 @@ class Credentials:
 
 
 def identify(
-    head: RequestHead,
-    buffer: HeadBuffer,
-    credentials: Credentials,
-    vhost: Vhost,
-    client: Client,
-    limits: Limits,
-    service: str = SERVICE,
+    head: RequestHead, buffer: HeadBuffer, credentials: Credentials, vhost: Vhost, client: Client, limits: Limits
 ) -> Identity:
     """Return who is asking.  Credentials for a vhost without authentication are wiped, not looked at.
 
@@ -87,7 +81,7 @@ def identify(
     start, end = head.credentials
     asked = time.monotonic()
     question = f"basic\t{vhost.name}\t{client.address}\n".encode()
-    verdict, words, lines = ask(service, question, memoryview(buffer.data)[start:end])
+    verdict, words, lines = ask(question, memoryview(buffer.data)[start:end])
     if verdict == "limited":
         raise Limited(words)
     if verdict == "refused":
@@ -98,21 +92,21 @@ def identify(
     return identity
 
 
-def ask(service: str, question: bytes, secret: "bytes | memoryview") -> "tuple[str, str, list[str]]":
+def ask(question: bytes, secret: "bytes | memoryview") -> "tuple[str, str, list[str]]":
     """Put one question to the service; return its verdict (granted, refused, limited), the words behind it, and the lines
     that follow.  Raises IdentityFault for any other answer, or none."""
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(ANSWER_SECONDS)
-        connection.connect(service)
+        connection.connect(SERVICE)
         connection.sendmsg([question, secret])
         first, *lines = connection.recv(ANSWER_BYTES).decode().split("\n")
         connection.close()
     except (OSError, ValueError) as error:
-        raise IdentityFault(f"{service}: {error}") from None
+        raise IdentityFault(f"{SERVICE}: {error}") from None
     verdict, _, words = first.partition(" ")
     if verdict not in ("granted", "refused", "limited") or lines[-1:] != [""]:
-        raise IdentityFault(f"{service}: {words or 'no answer'}")
+        raise IdentityFault(f"{SERVICE}: {words or 'no answer'}")
     return verdict, words, lines[:-1]
 
 

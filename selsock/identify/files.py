@@ -32,14 +32,14 @@ def read(path: str) -> bytes:
 
 
 def fields_of(path: str, user: bytes) -> tuple[bytes | None, bytes]:
-    """What follows ``user:`` on the first line of ``path`` that begins so, None without one; and what any line has behind
-    its first colon.  The file may have a hundred thousand lines: it is mapped, and searched in C.  Raises Unable."""
+    """What follows ``user:`` on the first line of ``path`` that begins so, None without one; and the first that begins with
+    ``$`` behind a colon.  The file may have a hundred thousand lines: it is mapped, and searched in C.  Raises Unable."""
     file = open_file(path)
     try:
         if os.fstat(file).st_size == 0:
             return None, b""
         with mmap.mmap(file, 0, prot=mmap.PROT_READ) as lines:
-            other = value(lines, lines.find(b":"))
+            other = value(lines, lines.find(b":$"))
             wanted = user + b":"
             if lines[: len(wanted)] == wanted:
                 return value(lines, len(user)), other

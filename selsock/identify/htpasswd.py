@@ -31,7 +31,12 @@ def stored_hash(path: str, user: str) -> tuple[str, bool]:
     own, other = fields_of(path, user.encode())
     known = own is not None and not user.startswith("#")
     found = own if own is not None and known else other
-    return found.partition(b":")[0].rstrip(b"\r").decode("ascii", "backslashreplace"), known
+    try:
+        return found.partition(b":")[0].rstrip(b"\r").decode("ascii"), known
+    except ValueError as error:
+        if known:
+            raise Unable(f"{path}: {error}") from None
+        return "", False
 
 
 def matches(password: bytes, stored: str, place: str) -> bool:

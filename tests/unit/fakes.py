@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import pytest
+
 from selsock import cores
 from selsock.generate.cdb_writer import compose
 from selsock.generate.records import table_record, vhost_record
@@ -30,6 +32,8 @@ from selsock.handler import __main__ as top
 from selsock.handler.adopt import Client, plain_address
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel
+from selsock.identify.provider import Provider
+from selsock.identify.service import Service
 from selsock.model import Limits, Table, Vhost
 
 if TYPE_CHECKING:
@@ -215,16 +219,38 @@ def compile_table(
     generation: str = GENERATION,
     listeners: dict[str, bytes] | None = None,
     maps: dict[str, bytes] | None = None,
+    providers: dict[str, Provider] | None = None,
 ) -> Path:
     """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost, one for
-    each of ``listeners``, and one for each ``FILE USER`` of ``maps``."""
+    each of ``listeners``, one for each ``FILE USER`` of ``maps``, and one for each vhost of ``providers``."""
     records = [(b"table", table_record(Table(generation, required, Limits(limits))))]
     records += [(b"host " + name.encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
     records += [(b"listener " + name.encode(), record) for name, record in (listeners or {}).items()]
     records += [(b"map " + name.encode(), record) for name, record in (maps or {}).items()]
+    records += [(b"identity " + name.encode(), given.record()) for name, given in (providers or {}).items()]
     path = folder / "table.cdb"
     path.write_bytes(compose(records))
     return path
+
+
+@contextlib.contextmanager
+def identifying(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "table.cdb") -> Iterator[None]:
+    """The real service, forked, which answers by the table ``name`` in ``folder``, for handlers started meanwhile."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(folder / "identify"))
+        listening.listen()
+        monkeypatch.setattr("selsock.handler.identify.SERVICE", str(folder / "identify"))
+        pid = os.fork()
+        if pid == 0:
+            try:
+                Service(listening, str(folder / name)).run()
+            finally:
+                os._exit(1)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 class Instance:

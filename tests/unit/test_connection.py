@@ -24,9 +24,10 @@ from selsock.handler.journal import Journal
 from selsock.handler.serve import static
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
+from selsock.identify.provider import Provider
 from selsock.model import Basic, Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
-from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, wait_until
+from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, identifying, wait_until
 from tests.unit.test_confine import Reloaded
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
@@ -48,12 +49,13 @@ class World:
             (folder / name / "staff" / "s.txt").write_text(f"{name}'s staff")
         users = folder / "htpasswd"
         users.write_text(f"dog:{SECRET}\ncat:{SECRET}\nmouse:{SECRET}\nhare:plain\nmole:!{SECRET}\n")
-        auth = Basic(Realm.parse("kennel"), AbsolutePath.parse(str(users)))
+        self.providers = {"dog.example": Provider("file", str(users))}
+        auth = Basic(Realm.parse("kennel"))
         self.vhosts = [
             self.vhost("dog", ["dog.example", "www.dog.example"], auth),
             self.vhost("cat", ["cat.example"], None),
         ]
-        self.table = compile_table(folder, self.vhosts, {"idle_seconds": 5})
+        self.recompile({"idle_seconds": 5})
 
     def vhost(self, name: str, names: list[str], auth: Basic | None) -> Vhost:
         """A vhost with anonymous visitors, users of two kinds, an address, and a location for staff alone."""
@@ -75,14 +77,15 @@ class World:
 
     def recompile(self, limits: dict[str, int] | None = None, required: bool = True, generation: str = "g1") -> None:
         """Another table of the same vhosts."""
-        self.table = compile_table(self.folder, self.vhosts, limits, required, generation)
+        limits = {"failure_seconds": 1, "failures": 1000} | (limits or {})
+        self.table = compile_table(self.folder, self.vhosts, limits, required, generation, providers=self.providers)
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """One for each test.  What the unit takes away from a process (test_confine) is not required of the tests' own."""
     monkeypatch.setattr(confine, "REQUIRED_STATUS", {})
-    with FakeJournal(tmp_path) as journal:
+    with identifying(tmp_path, monkeypatch), FakeJournal(tmp_path) as journal:
         yield World(tmp_path, journal)
 
 
@@ -432,7 +435,7 @@ def with_maps(world: World, maps: dict[str, bytes]) -> None:
     world.vhosts[0] = Vhost(vhost.names, vhost.root, vhost.basic, (below, Location((), (asks("/m"),), None)))
     (world.folder / "dog" / "n").mkdir()
     (world.folder / "dog" / "n" / "n.txt").write_text("dog's n")
-    world.table = compile_table(world.folder, world.vhosts, maps=maps)
+    world.table = compile_table(world.folder, world.vhosts, maps=maps, providers=world.providers)
 
 
 @pytest.mark.parametrize(
@@ -654,7 +657,7 @@ def test_table_cut_short(world: World, length: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"format\t3", b"format\t1", "table: of another format than 3"),
+        (b"format\t4", b"format\t1", "table: of another format than 4"),
         (b"selinux\trequired", b"selinux\trequireD", "table: incomplete"),
         (b"selinux\trequired", b"selinuX\trequired", "table: incomplete"),
         (b"fields\t100", b"fieldS\t100", "table: incomplete"),
@@ -775,7 +778,8 @@ def test_process_with_privileges(world: World, monkeypatch: pytest.MonkeyPatch) 
 
 def test_password_file_that_can_not_answer(world: World) -> None:
     """Exit 23."""
-    wanted = f"{world.folder}/htpasswd: a hash of a format other than $2y$, $5$, $6$, $apr1$ and {{SHA}}"
+    unknown = "a hash of a format other than $2y$, $5$, $6$, $apr1$, {SHA} and DES"
+    wanted = f"{world.folder}/identify: {world.folder}/htpasswd: {unknown}"
     assert (503, errors.EXIT_IDENTITY, wanted) == failed(world, request(user="hare"))
 
 

@@ -110,7 +110,7 @@ REFUSED = {
     ),
     "unknown basic": (
         A + V + "    auth: {basic: {realm: x, file: /etc/selsock/x, users: y}}\n",
-        "6:52: vhosts.a.example.auth.basic.users: expected a known key, the nearest being 'file', not 'users'",
+        "6:52: vhosts.a.example.auth.basic.users: expected a known key, the nearest being 'groups', not 'users'",
     ),
     "unknown context key": (
         A + V + "    contexts: [{any: true, context: {type: staff}}]\n",
@@ -719,7 +719,7 @@ REFUSED = {
     ),
     "auth without file": (
         A + V + "    auth: {basic: {realm: x}}\n",
-        "6:19: vhosts.a.example.auth.basic: expected the key 'file', not its absence",
+        "6:19: vhosts.a.example.auth.basic: expected one of file, pam and sql, not a mapping",
     ),
     "auth realm": (
         A + V + "    auth: {basic: {realm: 'a\"b', file: /etc/selsock/x}}\n",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""identify: a child judges and ends, one line grants, and the parent keeps one copy of the credentials and no password."""
+"""identify: a service judges, one line grants, and this process keeps one copy of the credentials and no password."""
 
 import base64
 import hashlib
@@ -7,24 +7,27 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from selsock import cores
-from selsock.errors import Challenge, IdentityFault
-from selsock.handler import htpasswd
+from selsock.errors import Challenge, IdentityFault, Limited
 from selsock.handler import identify as module
+from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
-from selsock.handler.identify import Credentials, Identity, identify, judge
-from selsock.model import Basic, Location, Vhost
+from selsock.handler.identify import Credentials, Identity, identify
+from selsock.identify.provider import Provider
+from selsock.model import Basic, Limits, Location, Vhost
 from selsock.names import AbsolutePath, HostName, Realm
+from tests.unit.fakes import compile_table, identifying
 from tests.unit.test_head import read
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
 ROOT = str(Path(__file__).parents[2])
+LIMITS = {"failures": 1000}
 
 
 def basic(user: str, password: str) -> str:
@@ -32,10 +35,10 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def vhost_with(file: Path | str | None) -> Vhost:
-    """A vhost whose password file is ``file``, or one without authentication."""
-    auth = Basic(Realm.parse("kennel"), AbsolutePath.parse(str(file))) if file else None
-    return Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv/dog"), auth, (Location((), (), None),))
+def vhost_with(auth: bool) -> Vhost:
+    """A vhost with authentication, or one without."""
+    given = Basic(Realm.parse("kennel")) if auth else None
+    return Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv/dog"), given, (Location((), (), None),))
 
 
 def head_with(value: str | None) -> tuple[RequestHead, HeadBuffer]:
@@ -44,18 +47,46 @@ def head_with(value: str | None) -> tuple[RequestHead, HeadBuffer]:
     return read(b"GET / HTTP/1.1\r\nHost: dog.example\r\n" + line.encode() + b"\r\n")
 
 
+class Clock:
+    """The time, and how long nobody slept."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.monotonic = time.monotonic
+
+    def sleep(self, seconds: float) -> None:
+        """Do not."""
+        self.slept.append(seconds)
+
+
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A password file with the user dog, whose password is "secret", hare, who has no valid hash, and mole, who is locked."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What identify has for the module time."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Path]:
+    """A password file with the user dog, whose password is "secret", hare, who has no valid hash, and mole, who is locked;
+    and the service that reads it."""
     path = tmp_path / "htpasswd"
     path.write_text(f"dog:{SECRET}\nhare:plain\nmole:!{SECRET}\nw\u00fcff:{SECRET}\n")
-    return path
+    compile_table(tmp_path, [vhost_with(True)], LIMITS, providers={"dog.example": Provider("file", str(path))})
+    with identifying(tmp_path, monkeypatch):
+        yield path
 
 
-def ask(value: str | None, file: Path | str | None) -> Identity:
+def put(head: RequestHead, buffer: HeadBuffer, credentials: Credentials, auth: bool = True) -> Identity:
+    """identify, of a visitor from 192.0.2.1."""
+    return identify(head, buffer, credentials, vhost_with(auth), Client(socket.socket(), "192.0.2.1"), Limits(LIMITS))
+
+
+def ask(value: str | None) -> Identity:
     """identify, with credentials of its own."""
     head, buffer = head_with(value)
-    return identify(head, buffer, Credentials(), vhost_with(file))
+    return put(head, buffer, Credentials())
 
 
 # ---- verdicts
@@ -63,25 +94,25 @@ def ask(value: str | None, file: Path | str | None) -> Identity:
 
 @pytest.mark.parametrize("user", ["dog", "w\u00fcff"])
 def test_right_password_gives_the_user(file: Path, user: str) -> None:
-    """By the real child, over the real socketpair."""
-    assert user == ask(basic(user, "secret"), file).user
+    """By the real service."""
+    assert user == ask(basic(user, "secret")).user
 
 
 def test_scheme_is_read_in_any_case(file: Path) -> None:
     """RFC 9110 §11.1."""
-    assert "dog" == ask(basic("dog", "secret").replace("Basic", "bASIC  "), file).user
+    assert "dog" == ask(basic("dog", "secret").replace("Basic", "bASIC  ")).user
 
 
 def test_nobody_asked_is_anonymous(file: Path) -> None:
-    """No Authorization, and no child either."""
-    assert ask(None, file).user is None
+    """No Authorization, and no question either."""
+    assert ask(None).user is None
 
 
 def test_vhost_without_authentication_does_not_look_at_credentials() -> None:
     """They are wiped all the same: nothing is to be found of them below the line."""
     head, buffer = head_with(basic("dog", "secret"))
     credentials = Credentials()
-    assert identify(head, buffer, credentials, vhost_with(None)).user is None
+    assert put(head, buffer, credentials, auth=False).user is None
     assert b"" == credentials.value
     assert b"Basic" not in buffer.data
 
@@ -120,146 +151,175 @@ BASE64 = "credentials that are no base64 of UTF-8 (RFC 7617 §2)"
 def test_refused_with_401_and_this_reason(file: Path, value: str, reason: str) -> None:
     """The reason is for the journal; the peer learns the realm alone (test_response)."""
     with pytest.raises(Challenge) as caught:
-        ask(value, file)
+        ask(value)
     assert (401, "kennel", reason) == (caught.value.status, caught.value.realm, caught.value.reason)
 
 
 def test_verdict_can_not_be_forged_by_a_user_name(file: Path) -> None:
     """ "granted" in a name stays a name: what counts is how the verdict starts."""
     with pytest.raises(Challenge, match="unknown user granted dog"):
-        ask(basic("granted dog", "x"), file)
+        ask(basic("granted dog", "x"))
 
 
 def test_password_file_that_cannot_answer_is_503(file: Path) -> None:
     """Nobody is refused for it, and nobody admitted."""
-    unknown = "a hash of a format other than $2y$, $5$, $6$, $apr1$ and {SHA}"
-    for path, user, reason in ((file, "hare", unknown), (Path(f"{file}.none"), "dog", "No such file or directory")):
-        with pytest.raises(IdentityFault) as caught:
-            ask(basic(user, "secret"), path)
-        assert f"{path}: {reason}" == caught.value.reason
+    with pytest.raises(IdentityFault) as caught:
+        ask(basic("hare", "secret"))
+    wanted = f"{file}: a hash of a format other than $2y$, $5$, $6$, $apr1$, {{SHA}} and DES"
+    assert f"{module.SERVICE}: {wanted}" == caught.value.reason
+    file.unlink()
+    with pytest.raises(IdentityFault) as caught:
+        ask(basic("dog", "secret"))
+    assert f"{module.SERVICE}: {file}: No such file or directory" == caught.value.reason
 
 
 def test_locked_account_is_401(file: Path) -> None:
     """With the same reason as for a wrong password: the visitor can not tell them apart."""
     with pytest.raises(Challenge) as caught:
-        ask(basic("mole", "secret"), file)
+        ask(basic("mole", "secret"))
     assert (401, "wrong password or unknown user mole") == (caught.value.status, caught.value.reason)
 
 
-def test_several_identities_in_a_row_leave_neither_child_nor_descriptor(file: Path) -> None:
-    """Each child is reaped, each socket closed, whatever the verdict."""
+def test_several_identities_in_a_row_leave_no_descriptor(file: Path) -> None:
+    """Each socket is closed, whatever the verdict."""
     before = os.listdir("/proc/self/fd")
-    for user, path in (("dog", file), ("cat", file), ("hare", file), ("dog", Path("/none"))):
+    for user in ("dog", "cat", "hare"):
         try:
-            ask(basic(user, "secret"), path)
+            ask(basic(user, "secret"))
         except (Challenge, IdentityFault):
             pass
     assert before == os.listdir("/proc/self/fd")
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
 
 
-# ---- a child that does not do its duty
-
-ENDED = "the child that checks passwords ended without a verdict"
+# ---- a service that does not do its duty
 
 
-def misbehave(monkeypatch: pytest.MonkeyPatch, file: Path, child: Callable[[socket.socket], None]) -> str:
-    """The reason of the fault when ``child`` takes the place of the child's code, and ends the process itself."""
-    monkeypatch.setattr(module, "answer_and_end", lambda sock, buffer, span, basic: child(sock))
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Where the service listens, for a test that answers in its place."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(tmp_path / "service"))
+        listening.listen()
+        listening.settimeout(10)
+        monkeypatch.setattr(module, "SERVICE", str(tmp_path / "service"))
+        yield listening
+
+
+def say(service: socket.socket, said: bytes) -> bytes:
+    """Answer the next question with ``said``, and return the question."""
+    connection, _ = service.accept()
+    with connection:
+        question = connection.recv(65536)
+        if said:
+            connection.sendall(said)
+    return question
+
+
+def told(service: socket.socket, said: bytes) -> Identity:
+    """What identify makes of the answer ``said``."""
+    answering = threading.Thread(target=say, args=(service, said))
+    answering.start()
+    try:
+        return ask(basic("dog", "secret"))
+    finally:
+        answering.join()
+
+
+def test_question_names_vhost_and_address(service: socket.socket) -> None:
+    """And has the value of Authorization as it came."""
+    asked: list[bytes] = []
+    answering = threading.Thread(target=lambda: asked.append(say(service, b"granted dog\n")))
+    answering.start()
+    assert "dog" == ask(basic("dog", "secret")).user
+    answering.join()
+    assert [b"basic\tdog.example\t192.0.2.1\n" + basic("dog", "secret").encode()] == asked
+
+
+def test_answer_tells_of_groups_context_and_clearance(service: socket.socket) -> None:
+    """All that is known of him."""
+    said = b"granted dog\ngroup pack\ngroup all dogs\ncontext kennel:s0:c1\ncleared s0:c1,c2 s0:c1\ncleared s0 s0\n"
+    identity = told(service, said)
+    assert ("dog", ["all dogs", "pack"]) == (identity.user, sorted(identity.groups))
+    assert ("kennel:s0:c1", {"s0:c1,c2": "s0:c1", "s0": "s0"}) == (identity.assigned, identity.cleared)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(
+            b"",
+            b"\0",
+            b"granted",
+            b"granted dog",
+            b"Granted dog\n",
+            b" granted dog\n",
+            b"yes\n",
+            b"dog\n",
+            b"granted\n",
+        ),
+        *(
+            b"granted \n",
+            b"granted d:og\n",
+            b"granted dog\nroot\n",
+            b"granted dog\n\n",
+            b"granted dog\ncontext a\ncontext b\n",
+        ),
+        *(
+            b"granted dog\ncleared s0\n",
+            b"granted dog\ncleared s0 s0 s0\n",
+            b"granted \xff\n",
+            b"x" * 5000,
+            b"refused no",
+        ),
+    ],
+)
+def test_answer_that_is_none_grants_nothing(service: socket.socket, said: bytes) -> None:
+    """Nothing but the exact words."""
+    with pytest.raises(IdentityFault):
+        told(service, said)
+
+
+def test_service_that_cannot_tell_is_503(service: socket.socket) -> None:
+    """With the service's own reason."""
     with pytest.raises(IdentityFault) as caught:
-        ask(basic("dog", "secret"), file)
-    return caught.value.reason
+        told(service, b"unable /etc/x: No such file or directory\n")
+    assert f"{module.SERVICE}: /etc/x: No such file or directory" == caught.value.reason
 
 
-@pytest.mark.parametrize("status", [0, 1, 70])
-def test_child_that_says_nothing_grants_nothing(monkeypatch: pytest.MonkeyPatch, file: Path, status: int) -> None:
-    """Also with status 0."""
-    assert ENDED == misbehave(monkeypatch, file, lambda sock: os._exit(status))
+def test_service_that_is_not_there_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is refused for it, and nobody admitted."""
+    monkeypatch.setattr(module, "SERVICE", str(tmp_path / "none"))
+    with pytest.raises(IdentityFault) as caught:
+        ask(basic("dog", "secret"))
+    assert f"{tmp_path}/none: [Errno 2] No such file or directory" == caught.value.reason
 
 
-def test_child_that_dies_grants_nothing(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    """A signal, such as seccomp's SIGSYS or the OOM killer's."""
-    assert ENDED == misbehave(monkeypatch, file, lambda sock: os.kill(os.getpid(), 9))
+def test_service_that_is_silent_is_503(service: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for without end."""
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.05)
+    with pytest.raises(IdentityFault) as caught:
+        ask(basic("dog", "secret"))
+    assert f"{module.SERVICE}: timed out" == caught.value.reason
 
 
-@pytest.mark.parametrize("said", [b"granted dog", b"refused no"])
-def test_child_that_fails_after_its_verdict_grants_nothing(
-    monkeypatch: pytest.MonkeyPatch, file: Path, said: bytes
-) -> None:
-    """A verdict counts only from a child that also ends well."""
-
-    def child(sock: socket.socket) -> None:
-        sock.sendall(said)
-        os._exit(1)
-
-    assert ENDED == misbehave(monkeypatch, file, child)
-
-
-@pytest.mark.parametrize("said", [b"granted", b"Granted dog", b" granted dog", b"\0", b"yes", b"dog", b"x" * 5000])
-def test_child_that_says_something_else_grants_nothing(
-    monkeypatch: pytest.MonkeyPatch, file: Path, said: bytes
-) -> None:
-    """Nothing but the exact word and a name."""
-
-    def child(sock: socket.socket) -> None:
-        sock.sendall(said)
-        os._exit(0)
-
-    assert ENDED == misbehave(monkeypatch, file, child)
+@pytest.mark.parametrize("user", ["dog", "cat", "mole"])
+def test_every_no_is_told_at_the_same_moment(file: Path, clock: Clock, user: str) -> None:
+    """failure_seconds after the question, less the time that it took; a yes at once."""
+    with pytest.raises(Challenge):
+        ask(basic(user, "wrong"))
+    (slept,) = clock.slept
+    assert 0 < slept < Limits.failure_seconds
+    clock.slept.clear()
+    assert "dog" == ask(basic("dog", "secret")).user
+    assert [] == clock.slept
 
 
-def test_child_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: Path) -> None:
-    """A hash of absurd cost must not hold the connection for ever; the child does not outlive its time either."""
-    outlived = tmp_path / "outlived"
-
-    def child(sock: socket.socket) -> None:
-        sock.sendall(b"granted dog")
-        time.sleep(0.3)
-        outlived.touch()
-        os._exit(0)
-
-    monkeypatch.setattr(module, "VERDICT_SECONDS", 0.05)
-    assert "no verdict on the password in time" == misbehave(monkeypatch, file, child)
-    assert not outlived.exists()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-
-
-def test_child_with_a_defect_ends_without_a_verdict(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    """The real child, with an exception that nobody foresaw; it must not come back into the parent's code."""
-
-    def judge(credentials: bytes, basic: Basic) -> bytes:
-        raise MemoryError
-
-    monkeypatch.setattr(module, "judge", judge)
-    with pytest.raises(IdentityFault, match=ENDED):
-        ask(basic("dog", "secret"), file)
-
-
-def test_no_process_left_for_a_child_is_503(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
-    """EAGAIN of fork(2) at TasksMax= is a shortage of ours and no defect."""
-
-    def fork() -> int:
-        raise BlockingIOError(11, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(cores.posix, "fork", fork)
-    with pytest.raises(IdentityFault, match="no child to check the password in: Resource temporarily unavailable"):
-        ask(basic("dog", "secret"), file)
-
-
-def test_judge_never_says_granted_without_verify(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line grants, and it stands behind verify."""
-    asked: list[tuple[str, bytes, bytes]] = []
-
-    def verify(path: str, user: bytes, password: bytes) -> bool:
-        asked.append((path, user, password))
-        return True
-
-    monkeypatch.setattr(htpasswd, "verify", verify)
-    rule = Basic(Realm.parse("kennel"), AbsolutePath.parse("/x"))
-    assert b"granted dog" == judge(basic("dog", "a:b").encode(), rule)
-    assert [("/x", b"dog", b"a:b")] == asked
+def test_too_many_are_told_at_once(service: socket.socket, clock: Clock) -> None:
+    """429: nothing was checked, so there is nothing that the time could tell."""
+    with pytest.raises(Limited) as caught:
+        told(service, b"limited 120 too many wrong passwords\n")
+    assert (429, "120", "too many wrong passwords") == (caught.value.status, caught.value.seconds, caught.value.reason)
+    assert [] == clock.slept
 
 
 # ---- what is kept
@@ -269,7 +329,7 @@ def test_credentials_are_moved_out_of_the_buffer(file: Path) -> None:
     """One copy, in one bytearray; the buffer has zeros in its place and the rest untouched."""
     head, buffer = head_with(basic("dog", "secret"))
     credentials = Credentials()
-    identify(head, buffer, credentials, vhost_with(file))
+    put(head, buffer, credentials)
     assert basic("dog", "secret").encode() == credentials.value
     start, end = head.credentials
     assert bytes(end - start) == buffer.data[start:end]
@@ -281,7 +341,7 @@ def test_refused_credentials_are_not_kept(file: Path) -> None:
     head, buffer = head_with(basic("dog", "wrong"))
     credentials = Credentials()
     with pytest.raises(Challenge):
-        identify(head, buffer, credentials, vhost_with(file))
+        put(head, buffer, credentials)
     assert b"" == credentials.value
 
 
@@ -299,7 +359,7 @@ def test_only_the_very_same_value_is_recognised(file: Path, value: str, same: bo
     """And it is wiped from the buffer in either case."""
     head, buffer = head_with(basic("dog", "secret"))
     credentials = Credentials()
-    identify(head, buffer, credentials, vhost_with(file))
+    put(head, buffer, credentials)
     again, buffer = head_with(value)
     assert same == credentials.recognise(again, buffer)
     assert value.encode() not in buffer.data
@@ -309,8 +369,8 @@ def test_recognising_needs_no_module_that_may_be_a_file(file: Path, monkeypatch:
     """It is done below the line, where nothing can be opened; Red Hat's Python has binascii and _hashlib as files."""
     head, buffer = head_with(basic("dog", "secret"))
     credentials = Credentials()
-    identify(head, buffer, credentials, vhost_with(file))
-    for name in ("binascii", "_hashlib", "selsock.password_cores"):
+    put(head, buffer, credentials)
+    for name in ("binascii", "_hashlib"):
         monkeypatch.setitem(sys.modules, name, None)
     again, buffer = head_with(basic("dog", "secret"))
     assert credentials.recognise(again, buffer)
@@ -321,30 +381,10 @@ def test_wipe_overwrites_in_place(file: Path) -> None:
     """The bytearray stays where it is; what points at it sees zeros."""
     head, buffer = head_with(basic("dog", "secret"))
     credentials = Credentials()
-    identify(head, buffer, credentials, vhost_with(file))
+    put(head, buffer, credentials)
     view = memoryview(credentials.value)
     credentials.wipe()
     assert bytes(len(view)) == bytes(view)
-
-
-AUDIT = """
-import os, sys
-sys.path.append(sys.argv[1])
-parent = os.getpid()
-def hook(event, arguments):
-    if event == "open" and str(arguments[0]).endswith("htpasswd"):
-        os.write(1, b"parent\\n" if os.getpid() == parent else b"child\\n")
-sys.addaudithook(hook)
-from pathlib import Path
-from tests.unit.test_identify import ask, basic
-os.write(1, f"{ask(basic('dog', 'secret'), Path(sys.argv[2])).user}\\n".encode())
-"""
-
-
-def test_parent_never_opens_the_password_file(file: Path) -> None:
-    """The child does, once: the audit hook of Python sees every open, also those of posix."""
-    command = [sys.executable, "-c", AUDIT, ROOT, str(file)]
-    assert "child\ndog\n" == subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 MEMORY = """
@@ -353,17 +393,18 @@ sys.path.append(sys.argv[1])
 from selsock.cores import socket
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.identify import Credentials, identify
+from selsock.handler import identify
 from selsock.model import Limits
 from tests.unit.test_identify import vhost_with
-buffer, credentials = HeadBuffer(16384), Credentials()
+identify.SERVICE = sys.argv[2]
+buffer, credentials = HeadBuffer(16384), identify.Credentials()
 client = Client(socket.socket(fileno=int(sys.argv[3])), "-")
-vhost = vhost_with(sys.argv[2])
+vhost = vhost_with(True)
 read_head(client, buffer, Limits(), 10.0)
 client.write(b"read")
 sys.stdin.readline()
 head = read_head(client, buffer, Limits(), 10.0)
-identify(head, buffer, credentials, vhost)
+identify.identify(head, buffer, credentials, vhost, client, Limits())
 client.write(b"kept")
 sys.stdin.readline()
 credentials.wipe()
@@ -385,15 +426,14 @@ def copies(pid: int, needle: bytes) -> int:
     return count
 
 
-def test_memory_of_the_parent_has_one_copy_of_the_credentials_and_then_none(tmp_path: Path) -> None:
+def test_memory_has_one_copy_of_the_credentials_and_then_none(file: Path) -> None:
     """Seen from outside, in /proc/PID/mem: no slice, no decoded password, nothing after the wipe."""
-    path = tmp_path / "htpasswd"
     password = os.urandom(9).hex()  # no constant of any module
-    path.write_text("dog:{SHA}" + base64.b64encode(hashlib.sha1(password.encode()).digest()).decode() + "\n")
+    file.write_text("dog:{SHA}" + base64.b64encode(hashlib.sha1(password.encode()).digest()).decode() + "\n")
     value, request = basic("dog", password), "GET / HTTP/1.1\r\nHost: dog.example\r\n{}\r\n"
     peer, own = socket.socketpair()
     peer.settimeout(10)
-    command = [sys.executable, "-c", MEMORY, ROOT, str(path), str(own.fileno())]
+    command = [sys.executable, "-c", MEMORY, ROOT, module.SERVICE, str(own.fileno())]
     with subprocess.Popen(command, pass_fds=(own.fileno(),), stdin=subprocess.PIPE, text=True, bufsize=1) as process:
         assert process.stdin
         seen = []

@@ -18,7 +18,7 @@ from selsock.handler.confine import Confined
 from selsock.handler.serve.body import DRAIN_BYTES
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
-from tests.unit.fakes import FakeJournal
+from tests.unit.fakes import FakeJournal, identifying
 from tests.unit.test_connection import CLOSE, World, alone, content_of, request, status_of
 
 CHUNKED = "Transfer-Encoding: chunked\r\n"
@@ -31,7 +31,7 @@ HIDDEN = request("/b.txt")  # where it stands in content, nobody may take it for
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """As in test_connection."""
     monkeypatch.setattr(confine, "REQUIRED_STATUS", {})
-    with FakeJournal(tmp_path) as journal:
+    with identifying(tmp_path, monkeypatch), FakeJournal(tmp_path) as journal:
         yield World(tmp_path, journal)
 
 

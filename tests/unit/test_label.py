@@ -25,7 +25,7 @@ def rule(context: Context, users: str = "", networks: str = "", anonymous: bool 
 
 def vhost(rules: list[Rule], default: Context | None = None, basic: bool = False) -> Vhost:
     """A vhost with one location."""
-    auth = Basic(Realm.parse("kennel"), AbsolutePath.parse("/x")) if basic else None
+    auth = Basic(Realm.parse("kennel")) if basic else None
     names = (HostName.parse("dog.example"),)
     return Vhost(names, AbsolutePath.parse("/srv"), auth, (Location((), tuple(rules), default),))
 

@@ -34,9 +34,10 @@ def vhosts(draw: st.DrawFn) -> Vhost:
     locations = tuple(
         Location(prefix, tuple(draw(st.lists(rules(), max_size=3))), draw(st.none() | contexts)) for prefix in ordered
     )
-    basic = draw(st.sampled_from([None, Basic(Realm("A b"), AbsolutePath("/etc/selsock/u"))]))
+    basic = draw(st.sampled_from([None, Basic(Realm("A b"))]))
     names = draw(st.lists(st.sampled_from(["a.example", "[::1]", "192.0.2.1"]), min_size=1, max_size=3, unique=True))
-    return Vhost(tuple(map(HostName, names)), AbsolutePath("/srv/a"), basic, locations)
+    proxied = basic is None and draw(st.booleans())
+    return Vhost(tuple(map(HostName, names)), AbsolutePath("/srv/a"), basic, locations, proxied=proxied)
 
 
 @given(vhosts())
@@ -99,7 +100,7 @@ GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:
         GOOD.replace(b"\tany\t", b""),
         GOOD.replace(b"location\t/\t", b"location\t/x\t"),
         GOOD.replace(b"location\t/\ta_t:s0\n", b""),
-        GOOD.replace(b"location", b"basic\tx"),
+        GOOD.replace(b"location", b"basic\tx\ty"),
         b"names\ta.example\nroot\t/srv/a\n",
         GOOD.replace(b"a.example", b"\xff"),
     ],
@@ -139,8 +140,8 @@ SETTINGS = table_record(Table("0123456789abcdef", True, Limits()))
     "record",
     [
         b"",
-        SETTINGS.replace(b"format\t3", b"format\t1"),
-        SETTINGS.replace(b"format\t3\n", b""),
+        SETTINGS.replace(b"format\t4", b"format\t1"),
+        SETTINGS.replace(b"format\t4\n", b""),
         SETTINGS.replace(b"generation\t0123456789abcdef\n", b""),
         SETTINGS.replace(b"required", b"permissive"),
         SETTINGS.replace(b"requests\t100\n", b""),

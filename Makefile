@@ -37,6 +37,9 @@ VM_PACKAGES = chromium
 # The files of tests/vm that have a machine of their own; all others share one.
 VM_ALONE = package applications
 
+# The services beside the handler, in /usr/libexec/selsock.
+SERVICES = identify
+
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
 SHIPPED = selsock units policy packaging docs/man Makefile pyproject.toml LICENSE README.md ARCHITECTURE.md SECURITY.md \
@@ -166,9 +169,12 @@ install-selsock: $(MAN_PAGES) build/welcome
 	$(COMPILE)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
 	sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
+	for program in $(SERVICES); do \
+		sed 's|@CODE@|$(CODE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
+	done
 	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate
-	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/serve $(DESTDIR)$(PREFIX)/bin/selsock-generate
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/* $(DESTDIR)$(PREFIX)/bin/selsock-generate
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/lib/systemd/system units/*.socket units/*.service
 	for unit in selsock.socket selsock@.service system-selsock.slice; do \
 		sed -e 's|^# Written by selsock-generate .*|# As packaged; selsock-generate writes its own to /etc/systemd/system, which come before these.|' \
 			-e 's|/var/lib/selsock/table.cdb|$(PREFIX)/share/selsock/welcome.cdb|' \

@@ -18,7 +18,7 @@ from selsock.generate.configuration import Configuration
 from selsock.generate.conflicts import ancestors
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files
+from selsock.generate.plan import POLICY, TABLE, UNITS, Artifact, Plan, labels, password_files, services
 from selsock.generate.relabel import Labels, Outcome, relabel_file, relabel_tree, restore
 from selsock.generate.write import Transaction
 from selsock.identify.crypt import crypt
@@ -68,6 +68,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     for place in (*early, *changed):
         say(f"wrote {place}")
     reload_units(changed, say)
+    start(services(configuration), say)
     record(plan)
     restart = any(place.name == "selsock.socket" for place in changed)
     say(
@@ -234,6 +235,17 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
     if any(UNITS in str(place) for place in changed) and is_booted():
         run(["systemctl", "daemon-reload"])
         say("systemd has read its units again; connections from now on use them")
+
+
+def start(names: tuple[str, ...], say: Say) -> None:
+    """Start the sockets of the services ``names``, if there are connections that may ask them; else systemd does, together
+    with selsock.socket.  Raises MachineFault."""
+    if not names or not is_booted():
+        return
+    if "active" in run(["systemctl", "show", "--property=ActiveState", "--value", "selsock.socket"]).split():
+        units = [f"selsock-{name}.socket" for name in names]
+        run(["systemctl", "start", *units])
+        say(f"listening: {', '.join(units)}")
 
 
 def is_ours(place: Path) -> bool:

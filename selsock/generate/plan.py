@@ -14,7 +14,7 @@ from selsock.generate.labels import Label
 from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
-from selsock.generate.render import render, with_generation
+from selsock.generate.render import Rendered, render, with_generation
 from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
 
@@ -75,6 +75,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
         "labels": labels(configuration),
         "ways": ways(configuration),
         "exact": exact(configuration),
+        "services": [Rendered(name) for name in services(configuration)],
         "password_files": password_files(configuration),
     }
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
@@ -146,6 +147,11 @@ def contexts(site: Site) -> frozenset[Context]:
     started = {(entry.source, entry.target) for entry in site.entries}
     others = {Context(target, its.level) for its in site.contexts for source, target in started if its.type == source}
     return site.contexts | others
+
+
+def services(configuration: Configuration) -> tuple[str, ...]:
+    """The services that are asked who a visitor is, sorted: ``identify``, and ``pam`` and ``sql`` behind it."""
+    return tuple(sorted({name for site in configuration.sites if site.provider for name in site.provider.services}))
 
 
 def password_files(configuration: Configuration) -> tuple[AbsolutePath, ...]:

@@ -16,6 +16,7 @@ from selsock.generate.apply import HEADER, PRIORITY, Say, give_back, is_booted, 
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
+from selsock.identify.provider import SERVICES
 
 MODULE = Path(POLICY).stem
 REST = (RANGES, FILE_CONTEXTS, POLICY, MAPS, APPLIED)  # in this order
@@ -79,6 +80,9 @@ def stop(say: Say) -> None:
     unless_missing(["systemctl", "disable", *["--now"] * booted, "selsock.socket"])
     if booted:
         unless_missing(["systemctl", "stop", "system-selsock.slice"])
+        for name in SERVICES:
+            unless_missing(["systemctl", "stop", f"selsock-{name}.socket"])
+            unless_missing(["systemctl", "stop", f"selsock-{name}.service"])
     say("stopped and disabled selsock.socket, and all connections" if booted else "disabled selsock.socket")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FILE, PAM, SQLITE, POSTGRESQL, PROXY = KINDS = ("file", "pam", "sqlite", "postgresql", "proxy")
+SERVICES = ("identify", "pam", "sql")  # selsock-NAME.socket, in the order in which they are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Provider:
     query: str = ""
     groups: str = ""
     remember: int = 0
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that have to be there: the one that the handler asks, and the one that this asks."""
+        behind = {PAM: ("pam",), SQLITE: ("sql",), POSTGRESQL: ("sql",)}
+        return ("identify", *behind.get(self.kind, ()))
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from selsock.names import UserName
 from tests.unit.fakes import compile_table
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
-OTHER = "{SHA}2kuSN7rMzfGcB2DKt67EqDWQELA="  # of "other"
+OTHER = "{SHA}0JQeaNqPOBUf+Gph/Fn3xc+fyqI="  # of "other"
 DOG = UserName.parse("dog")
 
 

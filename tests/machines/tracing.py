@@ -2,9 +2,11 @@
 """Count what one instance of the handler does, by strace(1) of the host, in an overlay of a tree.
 
 The program runs as selsock@.service starts it, without systemd: as user selsock without rights, its connection on
-descriptor 3, and what takes its records in the place of journald.  There is no SELinux.
+descriptor 3, and what takes its records in the place of journald, and grants alice in that of the service that knows who
+it is.  There is no SELinux.
 """
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -12,6 +14,7 @@ import select
 import socket
 import subprocess
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +25,13 @@ Counts = Counter[str]  # "call openat", "open /etc/passwd" or "open /etc/passwd 
 CODE, DATA = "bytes of code", "bytes of other files"  # code: what is compiled already, and the program
 COMPILED = re.compile(r"\.pyc$|/handler\.cpython-\d+$")
 JOURNAL = "run/systemd/journal/socket"
+IDENTIFY = "run/selsock/identify"
 UNIT = "etc/systemd/system/selsock@.service"
 PORT = 8321
 PATIENCE = 60.0  # no run waits for it; it only ends one that would hang
-# $0: the socket that stands for journald's.  The working directory becomes /.
-ENTER = f"""mount --make-rprivate /; mount -t proc proc proc; mount --rbind /dev dev; mount --bind "$0" {JOURNAL}
+# $0: the directory of the sockets that stand for journald's and for the identity service's.  The working directory becomes /.
+ENTER = f"""mount --make-rprivate /; mount -t proc proc proc; mount --rbind /dev dev
+mount --bind "$0/journal" {JOURNAL}; mount --bind "$0/identify" {IDENTIFY}
 exec chroot . "$@"
 """
 # $0: the program and its arguments, $1: the environment that its unit gives it; the connection is standard input.
@@ -48,15 +53,20 @@ def trace(root: Path, program: str, requests: Sequence[bytes], status: int = 200
     with (
         tempfile.TemporaryDirectory(prefix="selsock-") as folder,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as identify,
     ):
-        journal.bind(f"{folder}/journal")
-        os.chmod(f"{folder}/journal", 0o666)
+        for listening, name in ((journal, "journal"), (identify, "identify")):
+            listening.bind(f"{folder}/{name}")
+            os.chmod(f"{folder}/{name}", 0o666)
+        identify.listen()
+        identify.settimeout(PATIENCE)  # whoever asks does so at once
+        threading.Thread(target=grant, args=(identify,), daemon=True).start()
         with socket.create_server((own_address(), PORT)) as listener:
             client = socket.create_connection(listener.getsockname(), PATIENCE)
             own = listener.accept()[0]
         with client, own:
             strace = ["strace", "-ff", "-y", "-s", "0", "-o", f"{folder}/trace"]
-            command = [*strace, *beside(root, f"{folder}/journal", program)]
+            command = [*strace, *beside(root, folder, program)]
             environment = {"PATH": PATH}
             with subprocess.Popen(
                 command, stdin=own.fileno(), stderr=subprocess.PIPE, cwd=root, env=environment
@@ -69,6 +79,13 @@ def trace(root: Path, program: str, requests: Sequence[bytes], status: int = 200
         return read_traces(Path(folder), program, str(root.resolve()))
 
 
+def grant(identify: socket.socket) -> None:
+    """Grant whoever asks."""
+    with contextlib.suppress(OSError), identify.accept()[0] as connection:  # it is closed when nobody has asked
+        connection.recv(1 << 16)
+        connection.sendall(b"granted alice\n")
+
+
 def records(journal: socket.socket) -> str:
     """The records that have been sent to ``journal``."""
     found = b""
@@ -77,13 +94,14 @@ def records(journal: socket.socket) -> str:
     return found.decode()
 
 
-def beside(root: Path, journal: str, program: str) -> list[str]:
-    """The command that starts ``program`` in ``root``, which is the working directory, with journald's socket there."""
-    (root / JOURNAL).parent.mkdir(parents=True, exist_ok=True)
-    (root / JOURNAL).touch()
+def beside(root: Path, folder: str, program: str) -> list[str]:
+    """The command that starts ``program`` in ``root``, which is the working directory, with the sockets of ``folder`` there."""
+    for name in (JOURNAL, IDENTIFY):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
     environment = " ".join(re.findall("^Environment=(.*)$", (root / UNIT).read_text(), re.MULTILINE))
     # No pid namespace: there the program would be PID 1, and its end would kill its children wherever they are.
-    return ["unshare", "--mount", "sh", "-euc", ENTER, journal, "sh", "-c", START, program, environment]
+    return ["unshare", "--mount", "sh", "-euc", ENTER, folder, "sh", "-c", START, program, environment]
 
 
 def own_address() -> str:

@@ -28,7 +28,11 @@ UNIT = b"# SPDX-License-Identifier: Apache-2.0\n# Written by selsock-generate 0.
 OWN = tuple(UNITS + name for name in ("selsock.socket", "selsock@.service", "system-selsock.slice"))
 LEDGER = "etc/selsock/vhost.yaml.ranges"
 LABELS = ["restore /etc/selsock/htpasswd", "restore /srv/a", "restore /srv/b"]
-STOP = ["systemctl disable --now selsock.socket", "systemctl stop system-selsock.slice"]
+SERVICES = [f"selsock-{name}.{kind}" for name in ("identify", "pam", "sql") for kind in ("socket", "service")]
+STOP = [
+    "systemctl disable --now selsock.socket",
+    *(f"systemctl stop {unit}" for unit in ("system-selsock.slice", *SERVICES)),
+]
 UNLOAD = "semodule -X 400 -r selsock_tenants"
 
 
@@ -192,7 +196,11 @@ def test_without_systemd_the_socket_is_only_disabled(machine: Machine) -> None:
         ("systemctl disable", "Failed to disable unit: Unit file selsock.socket does not exist."),
         ("systemctl disable", "Failed to disable unit: Unit selsock.socket does not exist"),
         ("systemctl disable", "Failed to stop selsock.socket: Unit selsock.socket not loaded."),
-        ("systemctl stop", "Failed to stop system-selsock.slice: Unit system-selsock.slice not loaded."),
+        (
+            "systemctl stop system-selsock.slice",
+            "Failed to stop system-selsock.slice: Unit system-selsock.slice not loaded.",
+        ),
+        *((f"systemctl stop {unit}", f"Failed to stop {unit}: Unit {unit} not loaded.") for unit in SERVICES),
     ],
 )
 def test_a_unit_that_is_not_there_is_no_failure(machine: Machine, beginning: str, said: str) -> None:

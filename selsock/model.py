@@ -13,6 +13,12 @@ from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, User
 
 TABLE_FORMAT = "4"
 
+# Without CONNECT: no tunnel begins here, and where one was refused, what follows the head is read in two ways.
+METHODS = (
+    *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH"),
+    *(b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK"),  # RFC 4918 §9
+)
+
 # How a location's content is made; the handler has a module of that name for each.
 KINDS = ("static", "wsgi", "cgi")
 
@@ -47,14 +53,22 @@ class Limits:
 LIMITS = {name: value for name, value in vars(Limits).items() if name[0] != "_"}
 
 
+# What a rule may ask, and ``clearance``, which is no condition.
+CONDITIONS = ("user", "group", "address", "method", "anonymous", "any", "map", "assigned", "clearance")
+
+
 class Rule:
     """One line of ``contexts:``: every condition that is given must hold; then ``context`` is the answer.
 
-    ``conditions`` is the union of the kinds ``user``, ``address``, ``anonymous`` and ``any``; ``source`` is
-    ``file:line`` for the journal.  Where ``map`` names a file, its answer for a user is ``entry``, and no other.
+    ``source`` is ``file:line`` for the journal.  Where ``map`` names a file, its answer for a user is ``entry``, and no
+    other; with ``assigned``, that of whoever knows the users.  ``clearance`` says that the level is the user's own, below
+    that of ``context``: ``meet`` as far as the two agree, ``whole`` only where they do in all; else it is empty.
     """
 
-    __slots__ = ("anonymous", "any", "context", "map", "networks", "source", "users")
+    __slots__ = (
+        *("anonymous", "any", "assigned", "clearance", "context", "groups"),
+        *("map", "methods", "networks", "source", "users"),
+    )
 
     def __init__(
         self,
@@ -65,6 +79,10 @@ class Rule:
         anonymous: bool = False,
         any: bool = False,
         map: str = "",
+        groups: "frozenset[UserName]" = frozenset(),
+        methods: "frozenset[str]" = frozenset(),
+        clearance: str = "",
+        assigned: bool = False,
     ) -> None:
         self.context: Final = context
         self.source: Final = source
@@ -73,31 +91,45 @@ class Rule:
         self.anonymous: Final = anonymous
         self.any: Final = any
         self.map: Final = map
+        self.groups: Final = groups
+        self.methods: Final = methods
+        self.clearance: Final = clearance
+        self.assigned: Final = assigned
 
     @classmethod
     def parse(cls, fields: "list[str]") -> "Rule":
         """The rule on a line of the table.  Raises ValueError."""
         _, context, source, *pairs = fields
-        given: dict[str, list[str]] = {"user": [], "address": [], "anonymous": [], "any": [], "map": []}
+        given: dict[str, list[str]] = {kind: [] for kind in CONDITIONS}
         for kind, value in zip(pairs[::2], pairs[1::2], strict=True):
             if kind not in given:
                 raise ValueError(f"unknown condition {kind!r}")
             given[kind].append(value)
-        if not pairs:
-            raise ValueError("a rule without a condition")
-        users = frozenset(UserName.parse(user) for user in given["user"])
-        networks = tuple(Network.parse(network) for network in given["address"])
-        (map,) = given["map"] or [""]
-        return cls(Context.parse(context), source, users, networks, bool(given["anonymous"]), bool(given["any"]), map)
+        (clearance,), (map,) = given["clearance"] or [""], given["map"] or [""]
+        if len(pairs) <= 2 * bool(clearance) or clearance not in ("", "meet", "whole"):
+            raise ValueError("a rule without a condition, or with an unknown clearance")
+        return cls(
+            Context.parse(context),
+            source,
+            frozenset(UserName.parse(user) for user in given["user"]),
+            tuple(Network.parse(network) for network in given["address"]),
+            bool(given["anonymous"]),
+            bool(given["any"]),
+            map,
+            frozenset(UserName.parse(group) for group in given["group"]),
+            frozenset(given["method"]),
+            clearance,
+            bool(given["assigned"]),
+        )
 
     def entry(self, record: bytes) -> "Rule":
-        """What this comes to for the user of a map's ``record``, ``TYPE:LEVEL``, either part of which it may leave to us.
+        """What this comes to for a user whose ``record`` is ``TYPE:LEVEL``, either part of which it may leave to us.
 
         Raises ValueError.
         """
         type_name, _, level = record.decode().partition(":")
         context = Context(TypeName.parse(type_name or self.context.type), Level.parse(level or self.context.level))
-        return Rule(context, self.map, networks=self.networks)
+        return Rule(context, self.map or self.source, clearance="" if level else self.clearance)
 
 
 class Location:

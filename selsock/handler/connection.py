@@ -50,11 +50,11 @@ def handle(
     vhost = table.vhost(head.host)
     access.vhost = vhost.name
     identity = identify(head, buffer, credentials, vhost, client, limits)
-    identity.mapped = table.consult(vhost, identity.user)  # now: the table is closed above the line
+    identity.mapped = table.consult(vhost, identity.user, identity.assigned)  # it is closed above the line
     access.user = identity.user or ""
     access.done("identify")
     location = locate(vhost, head.target.segments)
-    decision = label(identity, client.address, vhost, location)
+    decision = label(identity, head.method, client.address, vhost, location)
     record_decision(journal, access, decision)
     http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
     serve = serve or Handlers(location.kind).serve

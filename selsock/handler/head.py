@@ -9,15 +9,10 @@ from selsock.cores import Final, time
 from selsock.errors import PeerFault, PeerGone
 from selsock.handler.adopt import Client
 from selsock.handler.target import Target, parse_host, parse_target
-from selsock.model import Limits
+from selsock.model import METHODS, Limits
 
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # RFC 9110 §5.6.2
 VALUE = bytes([9, *range(32, 127), *range(128, 256)])  # field-content with obs-text, RFC 9110 §5.5
-# Without CONNECT: no tunnel begins here, and where one was refused, what follows the head is read in two ways.
-METHODS = (
-    *(b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH"),
-    *(b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK"),  # RFC 4918 §9
-)
 CHUNKED = -1  # as the length of content
 CODING = b"transfer-encoding"
 # Two of any of these would let a proxy and us read the message in two ways.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""label: Identity, address and location to a Context.  Pure; the first rule whose conditions all hold decides."""
+"""label: Identity, method, address and location to a Context.  Pure; the first rule whose conditions all hold decides."""
 
-from selsock.context import Context
+from selsock.context import Context, Level
 from selsock.cores import Final
 from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
@@ -18,16 +18,16 @@ class Decision:
         self.rule: Final = rule
 
 
-def label(identity: Identity, address: str, vhost: Vhost, location: Location) -> Decision:
+def label(identity: Identity, method: str, address: str, vhost: Vhost, location: Location) -> Decision:
     """Decide.  ``address`` is the peer's, as text.
 
     Raises Challenge (401) for an anonymous visitor whom no rule admits where signing in may help: the default context
-    is for those who are not asked.  Raises PeerFault 403 when nothing matches.
+    is for those who are not asked.  Raises PeerFault 403 when nothing matches, or the user's clearance does not reach.
     """
     for given in location.rules:
-        rule = identity.mapped.get(given) if given.map else given
-        if rule is not None and matches(rule, identity, address):
-            return Decision(rule.context, rule.source)
+        rule = identity.mapped.get(given) if given.map or given.assigned else given
+        if rule is not None and matches(given, identity, method, address):
+            return Decision(cleared(rule, identity), rule.source)
     if identity.user is None and vhost.basic is not None:
         raise Challenge(vhost.basic.realm, "no rule admits an anonymous visitor here")
     if location.default is not None:
@@ -35,10 +35,23 @@ def label(identity: Identity, address: str, vhost: Vhost, location: Location) ->
     raise PeerFault(403, "no rule matches and there is no default_context")
 
 
-def matches(rule: Rule, identity: Identity, address: str) -> bool:
-    """Whether every condition of ``rule`` holds."""
+def matches(rule: Rule, identity: Identity, method: str, address: str) -> bool:
+    """Whether every condition of ``rule`` holds; what a map or a provider has for the user is asked elsewhere."""
     if rule.users and identity.user not in rule.users:
+        return False
+    if rule.groups and not rule.groups & identity.groups:
+        return False
+    if rule.methods and method not in rule.methods:
         return False
     if rule.anonymous and identity.user is not None:
         return False
     return not rule.networks or any(network.contains(address) for network in rule.networks)
+
+
+def cleared(rule: Rule, identity: Identity) -> Context:
+    """The context that ``rule`` yields, at the level to which the user is cleared where it says so.  Raises PeerFault 403."""
+    ceiling = rule.context.level
+    level = identity.cleared.get(ceiling, "") if rule.clearance else ceiling
+    if not level or (rule.clearance == "whole" and level != ceiling):
+        raise PeerFault(403, f"clearance does not reach {ceiling}: {level or 'nothing in common'} ({rule.source})")
+    return Context(rule.context.type, Level(level))

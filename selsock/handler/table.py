@@ -3,7 +3,7 @@
 
 from selsock.cdb import Reader
 from selsock.cores import Final
-from selsock.errors import PeerFault, TableFault
+from selsock.errors import IdentityFault, PeerFault, TableFault
 from selsock.model import Listener, Location, Rule, Table, Vhost
 from selsock.names import UserName
 
@@ -60,14 +60,36 @@ class OpenTable:
         """What is said of the listener on the port or path ``name``; None where no proxy speaks."""
         return self.look(f"listener {name}", Listener)
 
-    def consult(self, vhost: Vhost, user: UserName | None) -> "dict[Rule, Rule | None]":
-        """What each rule of ``vhost`` that asks a map comes to for ``user``; None where the map does not name him."""
-        rules = [rule for location in vhost.locations for rule in location.rules if rule.map and user]
-        return {rule: self.look(f"map {rule.map} {user}", rule.entry) for rule in rules}
+    def consult(self, vhost: Vhost, user: UserName | None, assigned: str) -> "dict[Rule, Rule | None]":
+        """What each rule of ``vhost`` comes to for ``user`` that asks a map, or takes what he was ``assigned``; None where
+        the map does not name him.  Raises IdentityFault for a context that is none.
+        """
+        found = {}
+        for rule in [rule for location in vhost.locations for rule in location.rules]:
+            if rule.map and user:
+                found[rule] = self.look(f"map {rule.map} {user}", rule.entry)
+            elif rule.assigned and assigned:
+                found[rule] = assign(rule, assigned)
+        return found
 
     def close(self) -> None:
         """Close the file; what was read stays."""
         self.reader.close()
+
+
+def assign(rule: Rule, text: str) -> Rule:
+    """What ``rule`` comes to for a user with the context ``text``: ``DOMAIN[:RANGE]``, or ``*`` for what is inherited.
+
+    Raises IdentityFault.
+    """
+    domain, colon, level = text.partition(":")
+    type_name = "" if domain == "*" else domain if domain.endswith("_t") else f"selsock_{domain}_t"
+    try:
+        if (colon and not level) or domain.startswith("selsock_"):
+            raise ValueError("expected DOMAIN or DOMAIN:RANGE, no type of selsock's own")
+        return rule.entry(f"{type_name}:{'' if level == '*' else level}".encode())
+    except ValueError as error:
+        raise IdentityFault(f"whoever knows the users assigned {text!r}: {error}") from None
 
 
 def locate(vhost: Vhost, path: "tuple[str, ...]") -> Location:

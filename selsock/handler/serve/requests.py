@@ -34,7 +34,7 @@ def serve_requests(
     """Serve the request of ``head``, and those that follow it on the connection.  Raises PeerFault or OwnFault."""
 
     def reach(path: "tuple[str, ...]") -> Location | None:
-        return within(path, confined, identity, client, decision)
+        return within("GET", path, confined, identity, client, decision)
 
     for left in range(limits.requests - 1, -1, -1):
         location = locate(confined.vhost, head.target.segments)
@@ -83,16 +83,16 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
                 return False
         except PeerFault:
             return False
-    return within(head.target.segments, confined, identity, client, decision) is not None
+    return within(head.method, head.target.segments, confined, identity, client, decision) is not None
 
 
 def within(
-    path: "tuple[str, ...]", confined: Confined, identity: Identity, client: Client, decision: Decision
+    method: str, path: "tuple[str, ...]", confined: Confined, identity: Identity, client: Client, decision: Decision
 ) -> Location | None:
     """The location of ``path``, if its rules give the visitor the context that was entered; else None."""
     location = locate(confined.vhost, path)
     try:
-        again = label(identity, client.address, confined.vhost, location)
+        again = label(identity, method, client.address, confined.vhost, location)
     except PeerFault:
         return None
     return location if again.context == decision.context else None

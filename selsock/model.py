@@ -105,22 +105,14 @@ class Rule:
             if kind not in given:
                 raise ValueError(f"unknown condition {kind!r}")
             given[kind].append(value)
-        (clearance,), (map,) = given["clearance"] or [""], given["map"] or [""]
+        (map,), (clearance,) = given["map"] or [""], given["clearance"] or [""]
         if len(pairs) <= 2 * bool(clearance) or clearance not in ("", "meet", "whole"):
             raise ValueError("a rule without a condition, or with an unknown clearance")
-        return cls(
-            Context.parse(context),
-            source,
-            frozenset(UserName.parse(user) for user in given["user"]),
-            tuple(Network.parse(network) for network in given["address"]),
-            bool(given["anonymous"]),
-            bool(given["any"]),
-            map,
-            frozenset(UserName.parse(group) for group in given["group"]),
-            frozenset(given["method"]),
-            clearance,
-            bool(given["assigned"]),
-        )
+        users, groups = (frozenset(UserName.parse(name) for name in given[kind]) for kind in ("user", "group"))
+        networks, methods = tuple(Network.parse(network) for network in given["address"]), frozenset(given["method"])
+        anonymous, any, assigned = (bool(given[kind]) for kind in ("anonymous", "any", "assigned"))
+        yields = Context.parse(context)
+        return cls(yields, source, users, networks, anonymous, any, map, groups, methods, clearance, assigned)
 
     def entry(self, record: bytes) -> "Rule":
         """What this comes to for a user whose ``record`` is ``TYPE:LEVEL``, either part of which it may leave to us.

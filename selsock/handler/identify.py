@@ -20,7 +20,7 @@ ANSWER_BYTES = 65536  # one packet
 class Identity:
     """Who is asking: an authenticated ``user``, or None for anonymous, and the ``groups`` that he is in.
 
-    ``assigned`` is the context that whoever knows him has for him, as it was written there, else empty; ``cleared`` is
+    ``assigned`` is the context that whoever knows him has for him, as in a map's record, else empty; ``cleared`` is
     the level that he gets below each level that a rule with ``range: clearance`` has.  ``mapped`` is what maps have for
     him, once asked.
     """

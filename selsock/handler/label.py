@@ -22,7 +22,8 @@ def label(identity: Identity, method: str, address: str, vhost: Vhost, location:
     """Decide.  ``address`` is the peer's, as text.
 
     Raises Challenge (401) for an anonymous visitor whom no rule admits where signing in may help: the default context
-    is for those who are not asked.  Raises PeerFault 403 when nothing matches, or the user's clearance does not reach.
+    is for those who are not asked.  Raises PeerFault 403 when nothing matches, be it that a proxy did not name a user; or
+    when the user's clearance does not reach.
     """
     for given in location.rules:
         rule = identity.mapped.get(given) if given.map or given.assigned else given
@@ -30,9 +31,9 @@ def label(identity: Identity, method: str, address: str, vhost: Vhost, location:
             return Decision(cleared(rule, identity), rule.source)
     if identity.user is None and vhost.basic is not None:
         raise Challenge(vhost.basic.realm, "no rule admits an anonymous visitor here")
-    if location.default is not None:
+    if location.default is not None and (identity.user or not vhost.proxied):
         return Decision(location.default, "default_context")
-    raise PeerFault(403, "no rule matches and there is no default_context")
+    raise PeerFault(403, "no rule matches, and no default_context is for this visitor")
 
 
 def matches(rule: Rule, identity: Identity, method: str, address: str) -> bool:

@@ -61,35 +61,19 @@ class OpenTable:
         return self.look(f"listener {name}", Listener)
 
     def consult(self, vhost: Vhost, user: UserName | None, assigned: str) -> "dict[Rule, Rule | None]":
-        """What each rule of ``vhost`` comes to for ``user`` that asks a map, or takes what he was ``assigned``; None where
-        the map does not name him.  Raises IdentityFault for a context that is none.
+        """What each rule of ``vhost`` that asks a map, or takes what ``user`` was ``assigned``, comes to for him; None where
+        the map does not name him.  Raises IdentityFault where he was assigned what is no context.
         """
-        found = {}
-        for rule in [rule for location in vhost.locations for rule in location.rules]:
-            if rule.map and user:
-                found[rule] = self.look(f"map {rule.map} {user}", rule.entry)
-            elif rule.assigned and assigned:
-                found[rule] = assign(rule, assigned)
-        return found
+        rules = [rule for location in vhost.locations for rule in location.rules if user]
+        found = {rule: self.look(f"map {rule.map} {user}", rule.entry) for rule in rules if rule.map}
+        try:
+            return found | {rule: rule.entry(assigned.encode()) for rule in rules if rule.assigned and assigned}
+        except ValueError as error:
+            raise IdentityFault(f"{user} was assigned no context: {error}") from None
 
     def close(self) -> None:
         """Close the file; what was read stays."""
         self.reader.close()
-
-
-def assign(rule: Rule, text: str) -> Rule:
-    """What ``rule`` comes to for a user with the context ``text``: ``DOMAIN[:RANGE]``, or ``*`` for what is inherited.
-
-    Raises IdentityFault.
-    """
-    domain, colon, level = text.partition(":")
-    type_name = "" if domain == "*" else domain if domain.endswith("_t") else f"selsock_{domain}_t"
-    try:
-        if (colon and not level) or domain.startswith("selsock_"):
-            raise ValueError("expected DOMAIN or DOMAIN:RANGE, no type of selsock's own")
-        return rule.entry(f"{type_name}:{'' if level == '*' else level}".encode())
-    except ValueError as error:
-        raise IdentityFault(f"whoever knows the users assigned {text!r}: {error}") from None
 
 
 def locate(vhost: Vhost, path: "tuple[str, ...]") -> Location:

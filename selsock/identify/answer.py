@@ -30,7 +30,7 @@ class Unable(Exception):
 @dataclass(frozen=True, slots=True)
 class Person:
     """A visitor who is who he says: ``user`` by his canonical name, the ``groups`` that he is in, the context that he was
-    ``assigned``, and to which level he is ``cleared`` below each ceiling."""
+    ``assigned`` as ``assigned.record`` gives it, and to which level he is ``cleared`` below each ceiling."""
 
     user: UserName
     groups: tuple[str, ...] = ()

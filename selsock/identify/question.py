@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from selsock.cdb import Reader
 from selsock.identify.answer import Limited, Person, Refused, Unable, canonical
 from selsock.identify.ask import PAM, SQL, ask
+from selsock.identify.assigned import record
 from selsock.identify.htgroup import groups_of
 from selsock.identify.htpasswd import matches, stored_hash
 from selsock.identify.memory import Memory, source_of
@@ -170,7 +171,7 @@ def by_sql(vhost: str, user: UserName) -> tuple[str, bool, Person]:
     groups = values(SQL, [line for line in rest if not line.startswith("context ")], "group")
     if first != "row" or len(hashes) != 1 or len(contexts) > 1:
         raise Unable(f"{SQL}: an answer that is none")
-    return hashes[0], True, Person(user, tuple(sorted(groups)), "".join(contexts))
+    return hashes[0], True, Person(user, tuple(sorted(groups)), "".join(map(record, contexts)))
 
 
 def values(service: str, lines: list[str], kind: str) -> list[str]:

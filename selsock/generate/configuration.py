@@ -47,8 +47,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, who starts programs in another domain,
-    directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at."""
+    """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, who starts programs
+    in another domain, directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at.
+    Where contexts are ``assigned``, visitors may get others, too, which nobody knows here."""
 
     vhost: Vhost
     provider: Provider | None
@@ -58,6 +59,7 @@ class Site:
     uses: tuple[Use, ...]
     source: Mapping
     idle_scripts: tuple[AbsolutePath, ...]
+    assigned: bool
 
     @property
     def files(self) -> tuple[AbsolutePath, ...]:
@@ -142,7 +144,7 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     aliases = given.get("aliases")
     builder = SiteBuilder(name, given, around)
     identities = parse_auth(given.get("auth"))
-    locations = builder.locations(identities is not None)
+    locations = builder.locations(identities.provider if identities else None)
     labels = builder.labels()
     idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
@@ -151,7 +153,17 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary, proxied)
     contexts = frozenset(builder.contexts)
     provider = identities.provider if identities else None
-    return Site(vhost, provider, contexts, labels, tuple(sorted(builder.entries)), tuple(builder.uses), given, idle)
+    return Site(
+        vhost,
+        provider,
+        contexts,
+        labels,
+        tuple(sorted(builder.entries)),
+        tuple(builder.uses),
+        given,
+        idle,
+        builder.assigned,
+    )
 
 
 class SiteBuilder:
@@ -171,6 +183,7 @@ class SiteBuilder:
         self.started: set[object] = set()
         self.entries: set[Entry] = set()
         self.scripts: list[AbsolutePath] = []
+        self.assigned = False
 
     def parse_temporary(self, given: Scalar) -> AbsolutePath:
         """The directory for temporary files, in the root and not the root itself.  Raises BadSource."""
@@ -189,17 +202,17 @@ class SiteBuilder:
         self.uses.append(Use(self.name, partial.place, kind(domain), level, partial.range is Auto.AUTO))
         return kind(domain), level
 
-    def locations(self, signs_in: bool) -> tuple[Location, ...]:
+    def locations(self, provider: Provider | None) -> tuple[Location, ...]:
         """The locations, longest prefix first, ``/`` last.  Raises BadSource."""
         node = self.given.get("locations")
         table = mapping(node) if node is not None else Mapping(self.given.place)
         given = [(table.keys[path], mapping(options)) for path, options in table.values.items()]
         if "/" not in table.values:
             given.insert(0, (Scalar(self.given.place, "/"), Mapping(self.given.place)))
-        found = [self.location(path, options, signs_in) for path, options in given]
+        found = [self.location(path, options, provider) for path, options in given]
         return tuple(sorted(found, key=lambda location: (-len(location.prefix), location.prefix)))
 
-    def location(self, path: Scalar, given: Mapping, signs_in: bool) -> Location:
+    def location(self, path: Scalar, given: Mapping, provider: Provider | None) -> Location:
         """One location with the rules that hold there and its content.  Raises BadSource."""
         given.only(LOCATION)
         around = self.around
@@ -214,7 +227,7 @@ class SiteBuilder:
             raise BadSource(given.place, "expected contexts here or further out, or default_context, not none")
         content = self.content(path, given)
         prefix = () if path.text == "/" else tuple(path.name(AbsolutePath).split("/")[1:])
-        grants = [self.grant(rule, enclosing, signs_in) for rule in rules or ()]
+        grants = [self.grant(rule, enclosing, provider) for rule in rules or ()]
         if content.domain is not None:
             self.start(content.domain.type, grants)
         types = given_types(grants, default)
@@ -232,11 +245,10 @@ class SiteBuilder:
             self.given.require("temporary").refuse(f"a directory of which location {path.text} shows nothing")
         return content
 
-    def grant(self, rule: SourceRule, enclosing: Partial, signs_in: bool) -> Grant:
+    def grant(self, rule: SourceRule, enclosing: Partial, provider: Provider | None) -> Grant:
         """What ``rule`` becomes in a location; the contexts that it may yield are entered among the uses.  Raises BadSource."""
-        if rule.names_users and not signs_in:
-            line = rule.place.line
-            raise BadSource(self.given.place, f"expected auth, since the rule in line {line} names a user, not none")
+        rule.check_provider(provider, self.given.place)
+        self.assigned |= rule.assigned
         key = (rule.place, enclosing.domain, enclosing.range)
         if key not in self.grants:  # locations mostly share what is around their rules, and a map may be large
             self.grants[key] = found = rule.within(enclosing, self.pair, self.around.file)

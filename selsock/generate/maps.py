@@ -16,7 +16,8 @@ from typing import NoReturn
 from selsock.generate.domains import Domains, parse_domain
 from selsock.generate.partial import Partial, parse_range
 from selsock.generate.source import BadSource, Place, Scalar, in_utf_8, shown
-from selsock.names import AbsolutePath, UserName
+from selsock.generate.user_names import CanonicalUser
+from selsock.names import AbsolutePath
 
 ANONYMOUS = "__anonymous__"
 STAR = "*"
@@ -115,7 +116,7 @@ def parse_map(file: AbsolutePath, place: Place, data: bytes, domains: Domains) -
         if not words:
             continue
         user, text = words[0].decode(), words[-1].decode()
-        if len(words) != 2 or user in users or STAR in users or not UserName.accepts(user):
+        if len(words) != 2 or user in users or STAR in users or not CanonicalUser.accepts(user):
             refuse(f"{file}:{number}:{column(line, words[0])}", words, users, data)
         if text not in lines:
             at = Place(file, number, column(line, words[1], line.index(words[0]) + len(words[0])), user)
@@ -140,7 +141,7 @@ def refuse(place: str, words: list[bytes], users: Mapping[str, Line], data: byte
         first = [line.partition(b"#")[0].split()[:1] for line in data.split(b"\n")].index(words[:1]) + 1
         problem = f"expected each user once, the first being in line {first}, not {shown(user)}"
     else:
-        problem = f"expected {UserName.expected}, not {shown(user)}"
+        problem = f"expected {CanonicalUser.expected}, not {shown(user)}"
     raise BadSource(place, problem)
 
 

@@ -139,6 +139,9 @@ def exact(configuration: Configuration) -> tuple[TypeName, ...]:
                 its = label.type in reads.get(context.type, (label.type,))
                 if its and context.level != label.level and Level(context.level).dominates(label.level):
                     found.discard(label.type)
+            # Of a level that is assigned nothing is known here, but that it is above those without a category.
+            if site.assigned and not label.level.categories():
+                found.discard(label.type)
     return tuple(sorted(found))
 
 

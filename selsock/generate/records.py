@@ -9,11 +9,11 @@ from selsock.model import LIMITS, TABLE_FORMAT, Location, Rule, Table, Vhost
 def rule_fields(rule: Rule) -> list[str]:
     """``rule`` as the fields of a line."""
     found = ["rule", str(rule.context), rule.source]
-    for user in sorted(rule.users):
-        found += ["user", user]
-    for network in rule.networks:
-        found += ["address", network]
-    return found + ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any + ["map", rule.map] * bool(rule.map)
+    named = (("user", sorted(rule.users)), ("group", sorted(rule.groups)), ("address", rule.networks))
+    for kind, values in (*named, ("method", sorted(rule.methods))):
+        found += [field for value in values for field in (kind, value)]
+    found += ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any + ["map", rule.map] * bool(rule.map)
+    return found + ["assigned", ""] * rule.assigned + ["clearance", rule.clearance] * bool(rule.clearance)
 
 
 def location_lines(location: Location) -> list[list[str]]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from selsock.context import Context
 from selsock.generate.domains import Domains
-from selsock.generate.maps import Line, Map, Maps
-from selsock.generate.partial import Auto, Partial, parse_context
+from selsock.generate.maps import ANONYMOUS, Line, Map, Maps
+from selsock.generate.partial import CLEARANCE, Auto, Partial, parse_context
 from selsock.generate.source import (
     BadSource,
     Mapping,
@@ -19,15 +19,19 @@ from selsock.generate.source import (
     Scalar,
     is_true,
     mapping,
+    nearest,
     one_or_more,
     scalar,
     sequence,
 )
+from selsock.generate.user_names import CanonicalUser, GroupName
+from selsock.identify.provider import POSTGRESQL, SQLITE, Provider
 from selsock.mls.levels import Level
-from selsock.model import Rule
-from selsock.names import Network, UserName
+from selsock.model import METHODS, Rule
+from selsock.names import Network
 
-RULE = ("user", "address", "anonymous", "any", "map", "context")
+CONDITIONS = ("user", "group", "address", "method", "anonymous", "any", "map", "assigned")
+RULE = (*CONDITIONS, "context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +58,30 @@ class SourceRule:
 
     place: Place
     context: Partial
-    users: frozenset[UserName]
+    users: frozenset[CanonicalUser]
+    groups: frozenset[GroupName]
     networks: tuple[Network, ...]
+    methods: frozenset[str]
     anonymous: bool
     any: bool
-    map: Map | None = None
+    map: Map | None
+    assigned: bool
 
     @property
     def names_users(self) -> bool:
         """Whether it can hold for somebody who has signed in, and for nobody else."""
-        return bool(self.users or (self.map is not None and self.map.users))
+        return bool(self.users or self.groups or self.assigned or (self.map is not None and self.map.users))
+
+    def check_provider(self, provider: Provider | None, place: Place) -> None:
+        """Raise BadSource at ``place``, the vhost's, where nobody there could tell what this asks."""
+        if provider is None and self.names_users:
+            raise BadSource(place, f"expected auth, since the rule in line {self.place.line} names a user, not none")
+        if provider is not None and self.groups and not provider.knows_groups:
+            problem = f"expected auth with groups, since the rule in line {self.place.line} names one, not without"
+            raise BadSource(place, problem)
+        if provider is not None and self.assigned and provider.kind not in (SQLITE, POSTGRESQL):
+            problem = f"expected auth with sql, since the rule in line {self.place.line} takes what that assigns"
+            raise BadSource(place, f"{problem}, not with {provider.kind}")
 
     def within(self, enclosing: Partial, pair: Callable[[], Level], file: str) -> Grant:
         """What it becomes where ``enclosing`` gives what it leaves out.  Raises BadSource."""
@@ -71,33 +89,53 @@ class SourceRule:
         domain, level = around.complete(pair)
         context, source = Context(domain.type, level), f"{file}:{self.place.line}"
         if self.map is not None:
-            return self.mapped(self.map, Rule(context, source, networks=self.networks, map=self.map.file), around, pair)
-        rule = Rule(context, source, self.users, self.networks, self.anonymous, self.any)
+            asking = self.rule(context, source, around.limit, map=self.map.file)
+            return self.mapped(self.map, asking, around, pair)
+        rule = self.rule(context, source, around.limit, self.anonymous, self.any)
         return Grant((rule,), {context: Origin(around.place, around.range is Auto.AUTO, f"the rule {source}")})
+
+    def rule(
+        self, context: Context, source: str, limit: str, anonymous: bool = False, any: bool = False, map: str = ""
+    ) -> Rule:
+        """A rule of the table with the conditions of this entry."""
+        others = self.groups, self.methods, limit, self.assigned
+        return Rule(context, source, frozenset(self.users), self.networks, anonymous, any, map, *others)
 
     def mapped(self, given: Map, rule: Rule, around: Partial, pair: Callable[[], Level]) -> Grant:
         """The same for a map, whose ``rule`` has what ``around`` gives: users, then who is anonymous, then whoever comes."""
         found: dict[Context, Origin] = {}
 
-        def settle(line: Line) -> Context:
-            if line.context.range is Auto.AUTO and around.range is not Auto.AUTO:
-                problem = f"expected auto where the range around the map is auto, not where it is {rule.context.level}"
+        def settle(line: Line) -> tuple[Context, str, str]:
+            if line.context.range is Auto.AUTO and (around.range is not Auto.AUTO or around.clearance):
+                other = CLEARANCE if around.clearance else rule.context.level
+                problem = f"expected auto where the range around the map is auto, not where it is {other}"
                 raise BadSource(line.context.place, f"{problem} ({rule.source})")
             partial = line.context.over(around)
             domain, level = partial.complete(pair)
             context = Context(domain.type, level)
             found.setdefault(context, Origin(partial.place, partial.range is Auto.AUTO, f"the map {line.source}"))
-            return context
+            return context, line.source, partial.limit
 
         for line in given.lines.values():
             settle(line)
+        self.check_nobodys(given, rule.source)
         rules = [rule] if given.users else []
         if given.anonymous is not None:
-            rules.append(Rule(settle(given.anonymous), given.anonymous.source, networks=self.networks, anonymous=True))
+            rules.append(self.rule(*settle(given.anonymous), anonymous=True))
         if given.anyone is not None:
-            for_all = not self.networks
-            rules.append(Rule(settle(given.anyone), given.anyone.source, networks=self.networks, any=for_all))
+            for_all = not (self.networks or self.groups or self.methods)
+            rules.append(self.rule(*settle(given.anyone), any=for_all))
         return Grant(tuple(rules), found)
+
+    def check_nobodys(self, given: Map, source: str) -> None:
+        """Raise BadSource for a line of ``given`` that takes what only users have for somebody who may be none."""
+        if given.anonymous is not None and self.groups:
+            problem = f"expected no line of {ANONYMOUS} where the rule asks for a group, which he has none of"
+            raise BadSource(given.anonymous.context.place, f"{problem} ({source})")
+        for line in (given.anonymous, None if self.groups else given.anyone):
+            if line is not None and line.context.range is None and self.context.clearance:
+                problem = "expected a range, since whoever has not signed in has no clearance, not what the rule has"
+                raise BadSource(line.context.place, f"{problem} ({source})")
 
 
 def parse_rules(node: Node, domains: Domains, maps: Maps) -> tuple[SourceRule, ...]:
@@ -106,30 +144,55 @@ def parse_rules(node: Node, domains: Domains, maps: Maps) -> tuple[SourceRule, .
 
 
 def parse_rule(given: Mapping, domains: Domains, maps: Maps) -> SourceRule:
-    """One rule: at least one condition, and a context of which any part may be inherited, or a map.  Raises BadSource."""
+    """One rule: at least one condition, and a context of which any part may be inherited.  Raises BadSource."""
     given.only(RULE)
-    context = given.get("context")
-    users = given.get("user")
-    addresses = given.get("address")
-    file = given.get("map")
-    if file is not None:
-        given.forbid(("user", "anonymous", "any", "context"), "no such key beside map")
+    if "map" in given.values:
+        given.forbid(("user", "anonymous", "any", "assigned"), "no such key beside map")
+    file, context = given.get("map"), given.get("context")
     rule = SourceRule(
         given.place,
-        Partial(given.place) if context is None else parse_context(context, domains),
-        frozenset() if users is None else frozenset(user.name(UserName) for user in one_or_more(users)),
-        () if addresses is None else tuple(parse_network(address) for address in one_or_more(addresses)),
+        Partial(given.place) if context is None else parse_context(context, domains, clearance=True),
+        frozenset(user.name(CanonicalUser) for user in listed(given, "user")),
+        frozenset(group.name(GroupName) for group in listed(given, "group")),
+        tuple(parse_network(address) for address in listed(given, "address")),
+        frozenset(parse_method(method) for method in listed(given, "method")),
         is_true(given, "anonymous"),
         is_true(given, "any"),
         None if file is None else maps.read(scalar(file), domains),
+        is_true(given, "assigned"),
     )
-    if rule.any and (users or addresses or rule.anonymous):
-        given.require("any").refuse("any to stand alone, or the other conditions without it")
-    if rule.anonymous and users:
-        given.require("anonymous").refuse("either user or anonymous, since no visitor is both")
-    if not (rule.any or users or addresses or rule.anonymous or file):
-        raise BadSource(given.place, "expected a condition (user, address, anonymous, any or map), not none")
+    check_conditions(rule, given)
     return rule
+
+
+def listed(given: Mapping, key: str) -> tuple[Scalar, ...]:
+    """The one value of ``key``, or the values of its list; none without the key.  Raises BadSource."""
+    node = given.get(key)
+    return () if node is None else one_or_more(node)
+
+
+def check_conditions(rule: SourceRule, given: Mapping) -> None:
+    """Raise BadSource where no visitor, or each, would meet the conditions of ``rule``, or one that it needs is missing."""
+    conditions = [key for key in CONDITIONS if key in given.values]
+    if not conditions:
+        names = f"{', '.join(CONDITIONS[:-1])} or {CONDITIONS[-1]}"
+        raise BadSource(given.place, f"expected a condition ({names}), not none")
+    if rule.any and len(conditions) > 1:
+        given.require("any").refuse("any to stand alone, or the other conditions without it")
+    for key in ("user", "group", "assigned"):
+        if rule.anonymous and key in conditions:
+            given.require("anonymous").refuse(f"either {key} or anonymous, since no visitor is both")
+    if rule.context.clearance and not (rule.users or rule.groups or rule.map or rule.assigned):
+        problem = "expected a rule that names users (user, group, map or assigned) for range: clearance, not another"
+        raise BadSource(rule.context.place, problem)
+
+
+def parse_method(given: Scalar) -> str:
+    """A method that is known here (RFC 9110 §9).  Raises BadSource."""
+    known = tuple(method.decode() for method in METHODS)
+    if given.text not in known:
+        given.refuse(f"a method in upper case, the nearest being {nearest(given.text.upper(), known)}")
+    return given.text
 
 
 def parse_network(given: Scalar) -> Network:

@@ -40,6 +40,11 @@ class Provider:
         own = self.source if self.kind in (FILE, SQLITE) else ""
         return tuple(file for file in (own, self.groups) if file)
 
+    @property
+    def knows_groups(self) -> bool:
+        """Whether it can say which groups a user is in."""
+        return bool(self.groups) or self.kind in (PAM, SQLITE, POSTGRESQL)
+
     def record(self) -> bytes:
         """The record of the table."""
         lines = [[self.kind, *(field for field in (self.source, self.query) if field)]]

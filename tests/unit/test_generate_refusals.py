@@ -402,7 +402,7 @@ REFUSED = {
     ),
     "context colon": (
         A + V + '    contexts: [{any: true, context: "staff:"}]\n',
-        "6:37: vhosts.a.example.contexts[0].context: expected auto or a level such as s0 or s0:c1,c5, not ''",
+        "6:37: vhosts.a.example.contexts[0].context: expected auto, clearance or a level such as s0 or s0:c1,c5, not ''",
     ),
     "context empty mapping": (
         A + V + "    contexts: [{any: true, context: {}}]\n",
@@ -455,11 +455,17 @@ REFUSED = {
     ),
     "rule empty": (
         A + V + "    contexts: [{}]\n",
-        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous, any or map), not none",
+        (
+            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, address, method, "
+            "anonymous, any, map or assigned), not none"
+        ),
     ),
     "rule no condition": (
         A + V + "    contexts: [{context: staff}]\n",
-        "6:16: vhosts.a.example.contexts[0]: expected a condition (user, address, anonymous, any or map), not none",
+        (
+            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, address, method, "
+            "anonymous, any, map or assigned), not none"
+        ),
     ),
     "rule false": (
         A + V + "    contexts: [{any: false}]\n",
@@ -483,14 +489,14 @@ REFUSED = {
         A + V + '    contexts: [{user: "a:b"}]\n',
         (
             "6:23: vhosts.a.example.contexts[0].user: expected a user name without colon or control character, "
-            "255 bytes at most, not 'a:b'"
+            "255 bytes at most, in normal form C, not 'a:b'"
         ),
     ),
     "rule user control": (
         A + V + '    contexts: [{user: "a\\tb"}]\n',
         (
             "6:23: vhosts.a.example.contexts[0].user: expected a user name without colon or control character, "
-            "255 bytes at most, not 'a\\tb'"
+            "255 bytes at most, in normal form C, not 'a\\tb'"
         ),
     ),
     "rule user none": (

@@ -22,6 +22,7 @@ from selsock.handler.table import OpenTable, locate
 from selsock.names import UserName
 
 FILE = "/etc/selsock/users.map"
+NAME = "a user name without colon or control character, 255 bytes at most, in normal form C"
 D = "domains: {public: {}, staff: {reads: [public]}, app: {python: true}}\n"
 V = """\
 vhosts:
@@ -145,19 +146,23 @@ def test_order_of_lines_and_comments_do_not_change_the_table() -> None:
         ("* staff\n* staff", "2:1: expected no line behind that of *, which is for whoever comes, not one of '*'"),
         (
             "a:b staff",
-            "1:1: expected a user name without colon or control character, 255 bytes at most, not 'a:b'",
+            f"1:1: expected {NAME}, not 'a:b'",
         ),
         (
             "\ufeffa staff",
-            "1:1: expected a user name without colon or control character, 255 bytes at most, not '\\ufeffa'",
+            f"1:1: expected {NAME}, not '\\ufeffa'",
         ),
         (
             "a\u3000b staff",
-            "1:1: expected a user name without colon or control character, 255 bytes at most, not 'a\\u3000b'",
+            f"1:1: expected {NAME}, not 'a\\u3000b'",
+        ),
+        (
+            "e\u0301 staff",  # as é is spelt in normal form D
+            f"1:1: expected {NAME}, not 'e\u0301'",
         ),
         (
             "a" * 256 + " staff",
-            f"1:1: expected a user name without colon or control character, 255 bytes at most, not {'a' * 60!r}…",
+            f"1:1: expected {NAME}, not {'a' * 60!r}…",
         ),
         ("a staf:s0", "1:3: a: expected a name under domains, the nearest being 'staff', not 'staf'"),
         ("é  staf:s0", "1:4: é: expected a name under domains, the nearest being 'staff', not 'staf'"),
@@ -198,10 +203,6 @@ R = "vhost.yaml:8:16: vhosts.a.example.contexts[0]"
         ("map: users.map", "8:22: vhosts.a.example.contexts[0].map: expected {path}, not 'users.map'"),
         ("map: [/a]", "8:22: vhosts.a.example.contexts[0].map: expected a single value, not a list"),
         (
-            f"map: {FILE}, context: staff",
-            "8:46: vhosts.a.example.contexts[0].context: expected no such key beside map, not 'context'",
-        ),
-        (
             f"user: a, map: {FILE}",
             "8:17: vhosts.a.example.contexts[0].user: expected no such key beside map, not 'user'",
         ),
@@ -212,6 +213,14 @@ R = "vhost.yaml:8:16: vhosts.a.example.contexts[0]"
         (
             f"map: {FILE}, anonymous: true",
             "8:46: vhosts.a.example.contexts[0].anonymous: expected no such key beside map, not 'anonymous'",
+        ),
+        (
+            f"map: {FILE}, assigned: true",
+            "8:46: vhosts.a.example.contexts[0].assigned: expected no such key beside map, not 'assigned'",
+        ),
+        (
+            f"map: {FILE}, group: staff",
+            "4:5: vhosts.a.example: expected auth with groups, since the rule in line 8 names one, not without",
         ),
         (
             "map: /srv/a/users.map",
@@ -454,10 +463,10 @@ def decision(place: Path, text: str, data: str, user: str | None, address: str, 
     opened = OpenTable(str(place))
     vhost = opened.vhost("a.example")
     identity = Identity(UserName(user) if user else None)
-    identity.mapped = opened.consult(vhost, identity.user)
+    identity.mapped = opened.consult(vhost, identity.user, identity.assigned)
     opened.close()
     try:
-        found: Decision = label(identity, address, vhost, locate(vhost, path))
+        found: Decision = label(identity, "GET", address, vhost, locate(vhost, path))
     except (Challenge, PeerFault) as fault:
         return str(fault.status)
     return str(found.context)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from selsock.context import Context
 from selsock.generate.records import location_lines, rule_fields, table_record, vhost_record
-from selsock.model import LIMITS, Basic, Limits, Location, Rule, Table, Vhost
+from selsock.model import LIMITS, METHODS, Basic, Limits, Location, Rule, Table, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 
 contexts = st.sampled_from(["selsock_public_t:s0", "selsock_staff_t:s0:c0,c1", "a_t:s0:c0.c1023"]).map(Context.parse)
@@ -22,8 +22,14 @@ def rules(draw: st.DrawFn) -> Rule:
     given_networks = tuple(draw(st.lists(networks, max_size=2)))
     anonymous = draw(st.booleans())
     file = draw(st.sampled_from(["", "/etc/selsock/users.map"]))
-    anyone = draw(st.booleans()) or not (given_users or given_networks or anonymous or file)
-    return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone, file)
+    groups = draw(st.frozensets(users, max_size=3))
+    methods = draw(st.frozensets(st.sampled_from([method.decode() for method in METHODS])))
+    assigned = draw(st.booleans())
+    anyone = draw(st.booleans()) or not (
+        given_users or given_networks or anonymous or file or groups or methods or assigned
+    )
+    others = groups, methods, draw(st.sampled_from(["", "meet", "whole"])), assigned
+    return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone, file, *others)
 
 
 @st.composite
@@ -55,9 +61,7 @@ def test_a_vhost_survives_the_table(vhost: Vhost) -> None:
 @given(rules())
 def test_a_rule_survives_its_fields(rule: Rule) -> None:
     read = Rule.parse(rule_fields(rule))
-    assert (read.context, read.source, read.users, read.networks, read.anonymous, read.any, read.map) == (
-        *(rule.context, rule.source, rule.users, rule.networks, rule.anonymous, rule.any, rule.map),
-    )
+    assert [getattr(read, name) for name in Rule.__slots__] == [getattr(rule, name) for name in Rule.__slots__]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +75,12 @@ def test_a_rule_survives_its_fields(rule: Rule) -> None:
     ],
 )
 def test_what_a_map_has_for_a_user_is_a_rule(record: bytes, context: str) -> None:
-    """At the same addresses, of the map."""
-    rule = Rule(Context.parse("a_t:s0:c1"), "vhost.yaml:7", networks=(Network("10.0.0.0/8"),), map="/m")
-    found = rule.entry(record)
-    assert (str(found.context), found.source, found.networks, found.map) == (context, "/m", rule.networks, "")
-    assert (found.users, found.anonymous, found.any) == (frozenset(), False, False)
+    """Of the map; or of the line that takes what is assigned.  A level that it has is not cut to a clearance."""
+    for file, source in (("/m", "/m"), ("", "vhost.yaml:7")):
+        rule = Rule(Context.parse("a_t:s0:c1"), "vhost.yaml:7", map=file, clearance="meet")
+        found = rule.entry(record)
+        clearance = "" if b":s0" in record else "meet"
+        assert (str(found.context), found.source, found.map, found.clearance) == (context, source, "", clearance)
 
 
 GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:s0\tv:1\tany\t\n"
@@ -97,6 +102,10 @@ GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:
         GOOD.replace(b"any\t", b"all\t"),
         GOOD.replace(b"any\t", b"any"),
         GOOD.replace(b"any\t", b"map\t/a\tmap\t/b"),
+        GOOD.replace(b"any\t", b"clearance\tmeet"),
+        GOOD.replace(b"any\t", b"user\ta\tclearance\thalf"),
+        GOOD.replace(b"any\t", b"user\ta\tclearance\tmeet\tclearance\tmeet"),
+        GOOD.replace(b"any\t", b"group\ta:b"),
         GOOD.replace(b"\tany\t", b""),
         GOOD.replace(b"location\t/\t", b"location\t/x\t"),
         GOOD.replace(b"location\t/\ta_t:s0\n", b""),

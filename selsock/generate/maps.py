@@ -118,10 +118,12 @@ def parse_map(file: AbsolutePath, place: Place, data: bytes, domains: Domains) -
         user, text = words[0].decode(), words[-1].decode()
         if len(words) != 2 or user in users or STAR in users or not CanonicalUser.accepts(user):
             refuse(f"{file}:{number}:{column(line, words[0])}", words, users, data)
-        if text not in lines:
+        if text not in lines or user in (ANONYMOUS, STAR):  # these become rules, each with its own line
             at = Place(file, number, column(line, words[1], line.index(words[0]) + len(words[0])), user)
-            lines[text] = Line(parse_entry(Scalar(at, text), domains), text)
-        users[user] = lines[text]
+            users[user] = Line(parse_entry(Scalar(at, text), domains), text)
+            lines.setdefault(text, users[user])
+        else:
+            users[user] = lines[text]
     return Map(file, place, data, lines, users, users.pop(ANONYMOUS, None), users.pop(STAR, None))
 
 

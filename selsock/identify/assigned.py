@@ -19,7 +19,7 @@ def record(text: str) -> str:
     """
     domain, colon, level = text.partition(":")
     try:
-        if domain.startswith("selsock_"):
+        if not domain or domain.startswith("selsock_"):
             raise ValueError("expected a name under domains, or a type of your own")
         if domain != STAR:
             domain = TypeName.parse(domain if domain.endswith("_t") else f"selsock_{domain}_t")

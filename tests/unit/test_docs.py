@@ -19,7 +19,7 @@ from selsock.generate.maps import Maps
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import RULE
 from selsock.generate.source import BadSource, load
-from selsock.handler.head import METHODS
+from selsock.model import METHODS
 from selsock.handler.response import REASONS
 from selsock.handler.serve.reply import PHRASES
 from selsock.model import LIMITS

@@ -19,10 +19,9 @@ from selsock.generate.maps import Maps
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import RULE
 from selsock.generate.source import BadSource, load
-from selsock.model import METHODS
 from selsock.handler.response import REASONS
 from selsock.handler.serve.reply import PHRASES
-from selsock.model import LIMITS
+from selsock.model import LIMITS, METHODS
 
 CHECKOUT = Path(__file__).parents[2]
 MAN = CHECKOUT / "docs/man"

@@ -60,7 +60,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 99, [])))
 
 
-PAGE_BLOCKS = examples(MAN / "selsock.vhost.5.scd", "")
+PAGE_BLOCKS = [*examples(MAN / "selsock.vhost.5.scd", ""), *examples(MAN / "selsock-map.5.scd", "")]
 # A map begins with its name.
 PAGE_MAPS = {block.split()[1]: block.encode() for block in PAGE_BLOCKS if block.startswith("# /")}
 PAGE_EXAMPLES = [block for block in PAGE_BLOCKS if not block.startswith("# /")]

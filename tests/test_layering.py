@@ -144,10 +144,12 @@ def naming(word: str) -> list[str]:
 
 
 def test_selinux_is_asked_in_one_place() -> None:
-    """The kernel's files stand in kernel.py, but for those of the child that starts a CGI program; libselinux nowhere."""
+    """The kernel's files stand in kernel.py, but for those of the child that starts a CGI program; libselinux in one place
+    of each other program that needs it, and nowhere here."""
     assert {"selsock.handler.kernel"} == set(naming("/sys/fs/selinux"))
     assert {"selsock.handler.kernel", "selsock.handler.serve.child"} == set(naming("/attr/"))
-    assert ["selsock.generate.libselinux"] == [name for name in MODULES if "_selinux" in imports(name, False)]
+    bindings = [name for name in MODULES if "_selinux" in imports(name, False)]
+    assert ["selsock.generate.libselinux", "selsock.identify.clearance"] == bindings
     assert [] == [name for name in MODULES if "selinux" in imports(name, False)]
 
 

@@ -12,12 +12,13 @@ from selsock.cdb import Reader
 from selsock.identify.answer import Limited, Person, Refused, Unable, canonical
 from selsock.identify.ask import PAM, SQL, ask
 from selsock.identify.assigned import record
+from selsock.identify.clearance import cleared
 from selsock.identify.htgroup import groups_of
 from selsock.identify.htpasswd import matches, stored_hash
 from selsock.identify.memory import Memory, source_of
 from selsock.identify.provider import FILE, PROXY, Provider
 from selsock.identify.provider import PAM as BY_PAM
-from selsock.model import Limits, Table
+from selsock.model import Limits, Table, Vhost
 from selsock.names import UserName
 
 # Checked where a database does not know the user: bcrypt at htpasswd's own cost of 5 would be too quick, 10 is usual.
@@ -48,10 +49,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the table has for a question."""
+    """What the table has for a question.  ``ceilings`` are the levels below which users get their own."""
 
     limits: Limits
     provider: Provider
+    ceilings: frozenset[str] = frozenset()
 
 
 def look_up(table: str, vhost: str) -> Known:
@@ -59,10 +61,13 @@ def look_up(table: str, vhost: str) -> Known:
     try:
         reader = Reader(table)
         settings, record = reader.get(b"table"), reader.get(b"identity " + vhost.encode())
+        host = reader.get(b"host " + vhost.encode())
         reader.close()
-        if settings is None or record is None:
+        if settings is None or record is None or host is None:
             raise ValueError(f"it does not say who knows the users of {vhost}")
-        return Known(Table.parse(settings).limits, Provider.parse(record))
+        rules = (rule for location in Vhost.parse(host).locations for rule in location.rules)
+        ceilings = frozenset(rule.context.level for rule in rules if rule.clearance)
+        return Known(Table.parse(settings).limits, Provider.parse(record), ceilings)
     except (OSError, ValueError) as error:
         raise Unable(f"{table}: {error}") from None
 
@@ -77,13 +82,13 @@ def answer(question: Question, table: str, memory: Memory, report: Report) -> Pe
     if (question.kind == "vouched") != (provider.kind == PROXY):
         raise Unable(f"{question.vhost} is not asked about so")
     if question.kind == "vouched":
-        return grouped(Person(canonical(decoded(question.secret))), provider)
+        return placed(Person(canonical(decoded(question.secret))), known)
     source, limits = source_of(question.address), known.limits
     if seconds := memory.wait(source, limits.failures, limits.failures_window):
         raise Limited(seconds)
     try:
         user, password = credentials(question.secret)
-        return grouped(check(question.vhost, user, password, known, memory, report), provider)
+        return placed(check(question.vhost, user, password, known, memory, report), known)
     except Refused:
         report(f"failed {source} {limits.failures_window}")
         raise
@@ -181,8 +186,8 @@ def values(service: str, lines: list[str], kind: str) -> list[str]:
     return [line.removeprefix(kind + " ") for line in lines]
 
 
-def grouped(person: Person, provider: Provider) -> Person:
-    """``person``, with the groups that a file has for him.  Raises Unable."""
-    if not provider.groups:
-        return person
-    return Person(person.user, groups_of(provider.groups, person.user), person.assigned, person.cleared)
+def placed(person: Person, known: Known) -> Person:
+    """``person``, with the groups that a file has for him, and the levels that he is cleared for.  Raises Unable."""
+    file = known.provider.groups
+    groups = groups_of(file, person.user) if file else person.groups
+    return Person(person.user, groups, person.assigned, cleared(person.user, known.ceilings))

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from selsock.context import Context
 from selsock.identify import ask, htpasswd, question
 from selsock.identify.answer import Limited, Person, Refused, Unable, packet
 from selsock.identify.htgroup import groups_of
 from selsock.identify.memory import REMEMBERED, SOURCES, Memory, source_of
 from selsock.identify.provider import Provider
 from selsock.identify.question import Question, answer
-from selsock.names import UserName
+from selsock.model import Location, Rule, Vhost
+from selsock.names import AbsolutePath, HostName, UserName
 from tests.unit.fakes import compile_table
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
@@ -44,7 +46,17 @@ class World:
             "proxy.example": Provider("proxy", groups=str(folder / "htgroup")),
         }
         limits = {"failures": 3, "failures_window": 60}
-        self.table = str(compile_table(folder, [], limits, providers=providers))
+        rule = Rule(Context.parse("selsock_dogs_t:s0:c1"), "vhost.yaml:1", frozenset({DOG}), clearance="meet")
+        location = Location((), (rule,), Context.parse("selsock_cats_t:s0:c2"))
+        names = [HostName(name) for name in (*providers, "cleared.example")]
+        vhosts = [
+            Vhost(
+                (name,), AbsolutePath("/x"), None, (location if name == "cleared.example" else Location((), (), None),)
+            )
+            for name in names
+        ]
+        providers["cleared.example"] = Provider("file", file)
+        self.table = str(compile_table(folder, vhosts, limits, providers=providers))
         self.memory = Memory()
         self.reports: list[str] = []
 
@@ -74,6 +86,20 @@ def world(tmp_path: Path) -> World:
 
 
 # ---- who
+
+
+def test_user_is_cleared_below_the_levels_of_rules_that_say_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of this vhost, and of no other level than that of such a rule."""
+    monkeypatch.setattr(question, "cleared", lambda user, ceilings: ((f"{user}", ",".join(ceilings)),))
+    assert Person(DOG, cleared=(("dog", "s0:c1"),)) == world.ask("dog", "secret", "cleared.example")
+    assert Person(DOG, cleared=(("dog", ""),)) == world.ask("dog", "secret")
+
+
+def test_vhost_that_the_table_does_not_have_is_not_answered_for(world: World, tmp_path: Path) -> None:
+    """A record of who knows its users is not enough."""
+    world.table = str(compile_table(tmp_path, [], providers={"dog.example": Provider("pam")}))
+    with pytest.raises(Unable, match="it does not say who knows the users of dog.example"):
+        world.ask("dog", "secret")
 
 
 def test_a_user_with_groups(world: World) -> None:
@@ -340,7 +366,7 @@ def test_database_is_asked_with_vhost_and_name(world: World, backend: Backend) -
         f"row\nhash {SECRET}\ncontext kennel:s0:c1\ngroup pack\n".encode(),
         f"row\nhash {SECRET}\n".encode(),
     ]
-    assert Person(DOG, ("pack",), "kennel:s0:c1") == world.ask("dog", "secret", "sql.example")
+    assert Person(DOG, ("pack",), "selsock_kennel_t:s0:c1") == world.ask("dog", "secret", "sql.example")
     assert Person(DOG) == world.ask("dog", "secret", "sql.example")
     assert [b"sql.example\0dog"] * 2 == backend.questions
 

@@ -68,9 +68,12 @@ def whole_yaml() -> str:
 
 
 def machine_yaml() -> str:
-    """The configuration of the virtual machine: that, and a site whose scripts have a domain of their own."""
-    domains = "domains:\n  front: {}\n  tools: {execute: true}\n"
-    return whole_yaml().replace("domains:\n", domains, 1) + (HERE / "tooled.yaml").read_text()
+    """The configuration of the virtual machine: that, a site whose scripts have a domain of their own, and those with all
+    kinds of rules."""
+    domains = "domains:\n  front: {}\n  tools: {execute: true}\n  reader: {}\n  writer: {reads: [reader]}\n"
+    rules = "contexts:\n  - {address: 192.0.2.0/24}\n  - {any: true, context: writer}\n\n"
+    others = "".join((HERE / name).read_text() for name in ("tooled.yaml", "mapped.yaml"))
+    return whole_yaml().replace("domains:\n", rules + domains, 1) + others
 
 
 def files() -> Files:
@@ -92,6 +95,12 @@ def files() -> Files:
         "/srv/vhosts/code/tmp/.keep": (b"", 0o644),
         "/srv/vhosts/tooled/htdocs/index.html": page("Welcome to tooled"),
         "/srv/vhosts/tooled/cgi-bin/where": (WHERE, 0o755),
+        **{f"/srv/vhosts/mapped/{path}index.html": page("Mapped") for path in ("", "own/", "far/")},
+        "/srv/vhosts/paired/index.html": page("Paired"),
+        "/srv/vhosts/unruled/index.html": page("Unruled"),
+        "/etc/selsock/mapped.htpasswd": (ALICE + BOB + CAROL, 0o644),
+        "/etc/selsock/mapped.htgroup": (b"editors: carol alice\n", 0o644),
+        "/etc/selsock/mapped.map": (b"bob writer:s0:c102\ncarol *\n", 0o644),
         "/etc/selsock/alpha.htpasswd": (ALICE + BOB, 0o644),
         "/etc/selsock/beta.htpasswd": (CAROL, 0o644),
     }
@@ -103,6 +112,10 @@ printf 'Content-Type: text/plain\\n\\n'
 read -r context </proc/self/attr/current
 printf '%s' "$context"
 """
+
+# What semanage login -a -s unconfined_u -r s0-s0:c105,c300 alice writes into seusers, which everybody else is in by
+# __default__, up to s0:c0.c1023.
+LOGINS = "(selinuxuser alice unconfined_u ((s0) (s0 (c105 c300))))\n"
 
 # name in beta's tree, and what it is another name of: by category alone, and by type.
 LINKS = {

@@ -287,13 +287,13 @@ def test_no_host_at_all_is_421(world: World) -> None:
 
 def test_no_rule_is_403(world: World) -> None:
     """For a user whom no rule names, and on a vhost that knows no users."""
-    wanted = (403, "no rule matches and there is no default_context")
+    wanted = (403, "no rule matches, and no default_context is for this visitor")
     assert wanted == refused(world, request("/staff/s.txt", user="mouse"))
 
 
 def test_no_rule_without_authentication_is_403(world: World) -> None:
     """There is nothing to ask for."""
-    wanted = (403, "no rule matches and there is no default_context")
+    wanted = (403, "no rule matches, and no default_context is for this visitor")
     assert wanted == refused(world, request("/staff/s.txt", "cat.example"))
 
 

@@ -26,4 +26,4 @@ class DomainName(Name):
 
 
 # selsock_NAME_t of these is, or will be, a type of the base module.
-RESERVED_DOMAINS = ("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime")
+RESERVED_DOMAINS = ("auth", "exec", "generation", "identify", "pam", "passwd", "runtime", "sql", "table", "tls", "warm")

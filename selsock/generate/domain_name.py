@@ -26,4 +26,8 @@ class DomainName(Name):
 
 
 # selsock_NAME_t of these is, or will be, a type of the base module.
-RESERVED_DOMAINS = ("auth", "exec", "generation", "identify", "pam", "passwd", "runtime", "sql", "table", "tls", "warm")
+SERVICES = ("identify", "pam", "sql")
+RESERVED_DOMAINS = (
+    *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime"),
+    *(f"{name}{kind}" for name in SERVICES for kind in ("", "_exec", "_runtime")),
+)

@@ -5,6 +5,7 @@ This process cannot read a password file, and never slices the credentials: they
 verified, in one ``Credentials``, so that they can be wiped in place.
 """
 
+from selsock.context import Level
 from selsock.cores import Final, compare_digest, socket, time
 from selsock.errors import Challenge, IdentityFault, Limited
 from selsock.handler.adopt import Client
@@ -32,7 +33,7 @@ class Identity:
         user: UserName | None,
         groups: "frozenset[str]" = frozenset(),
         assigned: str = "",
-        cleared: "dict[str, str] | None" = None,
+        cleared: "dict[str, Level] | None" = None,
     ) -> None:
         self.user: Final = user
         self.groups: Final = groups
@@ -118,7 +119,8 @@ def known(user: str, lines: "list[str]") -> Identity:
             kind, _, value = line.partition(" ")
             given[kind].append(value)
         (assigned,) = given["context"] or [""]
-        cleared = dict(pair.split(" ") for pair in given["cleared"])
+        pairs = (pair.split(" ") for pair in given["cleared"])
+        cleared = {ceiling: Level.parse(level) for ceiling, level in pairs}
         return Identity(UserName.parse(user), frozenset(given["group"]), assigned, cleared)
     except (KeyError, ValueError) as error:
         raise IdentityFault(f"an answer that is none: {error}") from None

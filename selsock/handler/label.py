@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """label: Identity, method, address and location to a Context.  Pure; the first rule whose conditions all hold decides."""
 
-from selsock.context import Context, Level
+from selsock.context import Context
 from selsock.cores import Final
 from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
@@ -52,7 +52,7 @@ def matches(rule: Rule, identity: Identity, method: str, address: str) -> bool:
 def cleared(rule: Rule, identity: Identity) -> Context:
     """The context that ``rule`` yields, at the level to which the user is cleared where it says so.  Raises PeerFault 403."""
     ceiling = rule.context.level
-    level = identity.cleared.get(ceiling, "") if rule.clearance else ceiling
-    if not level or (rule.clearance == "whole" and level != ceiling):
+    level = identity.cleared.get(ceiling) if rule.clearance else ceiling
+    if level is None or (rule.clearance == "whole" and level != ceiling):
         raise PeerFault(403, f"clearance does not reach {ceiling}: {level or 'nothing in common'} ({rule.source})")
-    return Context(rule.context.type, Level(level))
+    return Context(rule.context.type, level)

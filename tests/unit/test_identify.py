@@ -237,10 +237,10 @@ def test_question_names_vhost_and_address(service: socket.socket) -> None:
 
 def test_answer_tells_of_groups_context_and_clearance(service: socket.socket) -> None:
     """All that is known of him."""
-    said = b"granted dog\ngroup pack\ngroup all dogs\ncontext kennel:s0:c1\ncleared s0:c1,c2 s0:c1\ncleared s0 s0\n"
+    said = b"granted dog\ngroup pack\ngroup all dogs\ncontext selsock_kennel_t:s0:c1\ncleared s0:c1,c2 s0:c1\ncleared s0 s0\n"
     identity = told(service, said)
     assert ("dog", ["all dogs", "pack"]) == (identity.user, sorted(identity.groups))
-    assert ("kennel:s0:c1", {"s0:c1,c2": "s0:c1", "s0": "s0"}) == (identity.assigned, identity.cleared)
+    assert ("selsock_kennel_t:s0:c1", {"s0:c1,c2": "s0:c1", "s0": "s0"}) == (identity.assigned, identity.cleared)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +267,7 @@ def test_answer_tells_of_groups_context_and_clearance(service: socket.socket) ->
         *(
             b"granted dog\ncleared s0\n",
             b"granted dog\ncleared s0 s0 s0\n",
+            b"granted dog\ncleared s0 s0-s1\n",
             b"granted \xff\n",
             b"x" * 5000,
             b"refused no",

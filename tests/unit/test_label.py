@@ -3,7 +3,7 @@
 
 import pytest
 
-from selsock.context import Context
+from selsock.context import Context, Level
 from selsock.errors import Challenge, PeerFault, TableFault
 from selsock.handler.identify import Identity
 from selsock.handler.label import label
@@ -160,8 +160,8 @@ def test_method_is_exactly_that(method: str, holds: bool) -> None:
 def test_clearance_is_the_users_level_below_that_of_the_rule(how: str, level: str | None, answer: str) -> None:
     """403 where there is none, never the next rule: this one holds."""
     place = vhost([rule(DOG, users="dog", clearance=how), rule(CAT, any=True)], ANY)
-    cleared = {"s0:c9": "s0:c9"} | ({} if level is None else {"s0:c0": level})
-    identity = Identity(DOG_USER, cleared=cleared)
+    known = [("s0:c9", "s0:c9")] + [("s0:c0", level)] * bool(level)
+    identity = Identity(DOG_USER, cleared={ceiling: Level.parse(f"{its}") for ceiling, its in known})
     try:
         found = str(label(identity, "GET", "192.0.2.1", place, place.locations[0]).context)
     except PeerFault as fault:
@@ -175,7 +175,7 @@ def test_clearance_is_for_what_an_entry_leaves_out() -> None:
     """A level that a map's line has, or that was assigned, is the level."""
     asking = Rule(DOG, "vhost.yaml:1", map="/m", clearance="meet")
     place = vhost([asking])
-    identity = Identity(DOG_USER, cleared={"s0:c0": "s0"})
+    identity = Identity(DOG_USER, cleared={"s0:c0": Level.parse("s0")})
     for record, expected in ((b"selsock_cat_t:", "selsock_cat_t:s0"), (b":s0:c7", "selsock_dog_t:s0:c7")):
         identity.mapped = {asking: asking.entry(record)}
         assert expected == str(label(identity, "GET", "192.0.2.1", place, place.locations[0]).context)

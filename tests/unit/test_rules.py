@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules: what an entry of ``contexts:`` may say, what becomes of it, every mistake by its place, and which rules hold where."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from selsock.errors import Challenge, IdentityFault, PeerFault
 from selsock.generate import conflicts
 from selsock.generate.compiled import compile_table, decoded
 from selsock.generate.configuration import Configuration, configure
+from selsock.generate.domain_name import DomainName
 from selsock.generate.maps import Maps
 from selsock.generate.plan import exact
 from selsock.generate.ranges import Ledger
@@ -19,6 +21,7 @@ from selsock.handler.table import OpenTable, locate
 from selsock.model import METHODS
 from selsock.names import UserName
 
+CHECKOUT = Path(__file__).parents[2]
 FILE = "/etc/selsock/users.map"
 DATABASE = "basic: {realm: x, sql: {postgresql: dbname=web, query: select hash where name = :user}}"
 D = "domains: {public: {}, staff: {reads: [public]}, app: {python: true}}\n"
@@ -446,3 +449,11 @@ def test_assigned_nonsense_is_our_fault(tmp_path: Path, assigned: str) -> None:
     assert decision(tmp_path, text.replace("assigned: true", "user: u"), "/x", "u", assigned=assigned).startswith(
         "sels"
     )
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"^type selsock_(\w+)_t;", (CHECKOUT / "policy/selsock.te").read_text(), re.MULTILINE)
+)
+def test_no_domain_has_the_name_of_a_type_of_our_own(name: str) -> None:
+    """What a database assigns is ``selsock_NAME_t``; and CIL would not link with two."""
+    assert not DomainName.accepts(name)

@@ -242,25 +242,30 @@ def parse_location(lines: "list[list[str]]") -> Location:
     )
 
 
+CERTIFICATE = b":certificate"  # no name of a field
+
+
 class Listener:
     """A listener that a proxy speaks on: whose word is taken, that of ``networks``, or of user ``uid`` in a process of
     ``type``; and for what.
 
     ``kind`` is ``protocol`` where a header of the PROXY protocol comes first, ``client`` where ``field`` (its name in
-    lower case) of each request tells the visitor's address, else empty.  ``scheme`` is what visitors speak.
+    lower case) of each request tells the visitor's address, else empty.  ``login`` is the field that tells who he is, or
+    ``CERTIFICATE`` where the header does, else empty.  ``scheme`` is what visitors speak.
     """
 
-    __slots__ = ("field", "kind", "networks", "scheme", "type", "uid")
+    __slots__ = ("field", "kind", "login", "networks", "scheme", "type", "uid")
 
     def __init__(self, record: bytes) -> None:
         """Take it from its record, one line of these fields.  Raises ValueError."""
-        kind, field, scheme, uid, type, *networks = record.decode().split("\t")
+        kind, field, login, scheme, uid, type, *networks = record.decode().split("\t")
         if kind not in ("", "protocol", "client") or bool(field) != (kind == "client"):
             raise ValueError(f"kind {kind!r} with field {field!r}")
         if scheme not in ("http", "https") or bool(uid) == bool(networks):
             raise ValueError(f"scheme {scheme!r} with user {uid!r} and {len(networks)} networks")
         self.kind: Final = kind
         self.field: Final = field.encode()
+        self.login: Final = login.encode()
         self.scheme: Final = scheme
         self.networks: Final = tuple(Network.parse(network) for network in networks)
         self.uid: Final = int(uid or -1)
@@ -268,11 +273,13 @@ class Listener:
 
 
 class Table:
-    """The record ``table``: of which policy generation the table is, whether SELinux is required, and the limits."""
+    """The record ``table``: of which policy generation the table is, whether SELinux is required, the limits, and the
+    ``fields`` by which proxies name visitors: names in lower case.  They are taken out of every request."""
 
-    __slots__ = ("generation", "limits", "required")
+    __slots__ = ("fields", "generation", "limits", "required")
 
-    def __init__(self, generation: str, required: bool, limits: Limits) -> None:
+    def __init__(self, generation: str, required: bool, limits: Limits, fields: "tuple[bytes, ...]" = ()) -> None:
+        self.fields: Final = fields
         self.generation: Final = generation
         self.required: Final = required
         self.limits: Final = limits
@@ -285,6 +292,7 @@ class Table:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")
         mode = values.pop("selinux", "")
+        fields = tuple(values.pop("fields", "").encode().split())
         if mode not in ("required", "optional") or not generation or values.keys() != LIMITS.keys():
             raise ValueError("incomplete")
-        return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}))
+        return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}), fields)

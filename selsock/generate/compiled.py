@@ -16,7 +16,9 @@ from selsock.model import Table, Vhost
 
 def compile_table(configuration: Configuration, generation: str) -> bytes:
     """The table of ``configuration``, for a policy of ``generation``."""
-    records = [(b"table", table_record(Table(generation, configuration.required, configuration.limits)))]
+    fields = tuple(sorted({name.encode() for entry in configuration.listen for name in entry.fields}))
+    table = Table(generation, configuration.required, configuration.limits, fields)
+    records = [(b"table", table_record(table))]
     records += [(f"listener {entry.name}".encode(), entry.record()) for entry in configuration.listen if entry.marked]
     for given in configuration.maps:
         records += given.records()

@@ -17,6 +17,7 @@ def check(configuration: Configuration) -> None:
     check_roots(configuration.sites)
     check_password_files(configuration.sites)
     check_maps(configuration)
+    check_proxied(configuration)
     check_pairs(configuration)
 
 
@@ -70,6 +71,16 @@ def check_password_files(sites: tuple[Site, ...]) -> None:
                     name = owners[AbsolutePath(tree)].vhost.name
                     problem = f"expected a password file outside every root, not {file!r} in that of {name}"
                     raise BadSource(site.source.require("auth").place, problem)
+
+
+def check_proxied(configuration: Configuration) -> None:
+    """No vhost waits for the word of a proxy that no listener takes."""
+    if any(entry.remote_user or entry.certificate for entry in configuration.listen):
+        return
+    for site in configuration.sites:
+        if site.vhost.proxied:
+            problem = "expected a listener with remote_user or certificate, since auth has proxy, not none"
+            raise BadSource(site.source.require("auth").place, problem)
 
 
 def check_maps(configuration: Configuration) -> None:

@@ -6,21 +6,19 @@ An entry is an address, or a mapping that says more.  Loopback is never trusted:
 
 from __future__ import annotations
 
-import grp
 import ipaddress
-import pwd
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from selsock.generate.machine import SystemLimits
 from selsock.generate.rules import parse_network
-from selsock.generate.source import Mapping, Node, Scalar, mapping, one_or_more, scalar, sequence
-from selsock.names import DIGITS, LOWER, AbsolutePath, Name, Network, TypeName
+from selsock.generate.source import Mapping, Node, is_true, mapping, one_or_more, scalar, sequence
+from selsock.generate.unix import Owner, Peer, parse_owner, parse_path, parse_peer
+from selsock.model import CERTIFICATE
+from selsock.names import DIGITS, LOWER, AbsolutePath, Name, Network
 
 # Ports that Fedora's policy and refpolicy alike let a web server bind (http_port_t, http_cache_port_t).
 WEB_PORTS = (80, 443, 8008, 8080, 8443)
-RUNTIME = "/run/selsock/"  # labelled by policy/selsock.fc; UNIX sockets lie here
 # From these no proxy speaks; also where they are written as IPv6, though parse_network refuses that form.
 LOOPBACK = tuple(ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104"))
 # Fields that mean something of their own; Forwarded (RFC 7239) is no list of addresses.
@@ -28,9 +26,7 @@ OTHER_FIELDS = (
     *("authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host"),
     *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
 )
-BOTH = ("proxy", "client", "scheme")  # what an entry of either form may say
-
-Found = TypeVar("Found", pwd.struct_passwd, grp.struct_group)
+BOTH = ("proxy", "client", "scheme", "remote_user", "certificate")  # what an entry of either form may say
 
 
 class Listen(Name):
@@ -86,7 +82,7 @@ class FieldName(Name):
     """A field by which a proxy names its visitor (RFC 9110 §5.1), in lower case; no underscore, as in any request."""
 
     __slots__ = ()
-    expected = "the name of a field that holds an address, such as X-Real-IP"
+    expected = "the name of a field that is the proxy's to write, such as X-Real-IP or X-Remote-User"
 
     @classmethod
     def accepts(cls, text: str) -> bool:
@@ -95,58 +91,20 @@ class FieldName(Name):
         return 0 < len(known) <= 64 and not known.strip(LOWER + DIGITS + "-") and known not in OTHER_FIELDS
 
 
-class Mode(Name):
-    """Permissions of a socket, in octal."""
-
-    __slots__ = ()
-    expected = "permissions in four octal digits, such as 0660"
-
-    @classmethod
-    def accepts(cls, text: str) -> bool:
-        """No set-id bits: they mean nothing here."""
-        return len(text) == 4 and text[0] == "0" and not text.strip("01234567")
-
-
-class Account(Name):
-    """The name of a user or group of this machine, as useradd(8) and systemd alike take it."""
-
-    __slots__ = ()
-    expected = "the name of a user or group"
-
-    @classmethod
-    def accepts(cls, text: str) -> bool:
-        """Lower case, 31 characters at most, no digit first: that could be a number."""
-        return 0 < len(text) < 32 and text[0] in LOWER + "_" and not text.strip(LOWER + DIGITS + "_-")
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """What chmod and chown say of a UNIX socket."""
-
-    mode: Mode
-    user: Account
-    group: Account
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who alone may connect to a UNIX socket: a user by number, and the type of his process."""
-
-    uid: int
-    type: TypeName
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An entry of ``listen``.
 
     ``stream`` is what ListenStream= takes.  ``proxy`` says that the PROXY protocol is spoken there, ``client`` names
-    the field that tells the visitor's address instead; either is believed of ``networks`` or ``peer`` alone.
+    the field that tells the visitor's address instead; ``remote_user`` names the field that tells who he is, and
+    ``certificate`` says that the protocol's header does.  All are believed of ``networks`` or ``peer`` alone.
     """
 
     stream: Listen | AbsolutePath
     proxy: bool = False
     client: str = ""
+    remote_user: str = ""
+    certificate: bool = False
     scheme: str = "http"
     networks: tuple[Network, ...] = ()
     peer: Peer | None = None
@@ -162,11 +120,17 @@ class Endpoint:
         """Whether the handler has to know of it."""
         return bool(self.networks or self.peer)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields by which its proxy names visitors, in lower case."""
+        return tuple(name for name in (self.client, self.remote_user) if name)
+
     def record(self) -> bytes:
         """The record of the table, as ``Listener`` of selsock/model.py reads it."""
         kind = "protocol" if self.proxy else "client" if self.client else ""
         peer = (str(self.peer.uid), self.peer.type) if self.peer else ("", "")
-        return "\t".join((kind, self.client, self.scheme, *peer, *self.networks)).encode()
+        login = CERTIFICATE.decode() if self.certificate else self.remote_user
+        return "\t".join((kind, self.client, login, self.scheme, *peer, *self.networks)).encode()
 
 
 def parse_listen(node: Node | None) -> tuple[Endpoint, ...]:
@@ -213,23 +177,31 @@ def parse_entry(node: Node) -> Endpoint:
         return Endpoint(scalar(node).name(Listen))
     unix = "unix" in node.values
     node.only(("unix", "mode", "user", "group", "peer", *BOTH) if unix else ("address", "from", *BOTH))
-    entry = parse_unix(node) if unix else Endpoint(scalar(node.require("address")).name(Listen))
-    proxy, client, scheme = (node.get(name) for name in BOTH)
+    if unix:
+        entry = Endpoint(parse_path(scalar(node.require("unix"))), peer=parse_peer(node), owner=parse_owner(node))
+    else:
+        entry = Endpoint(scalar(node.require("address")).name(Listen))
+    proxy, client, scheme, remote_user, certificate = (node.get(name) for name in BOTH)
     if proxy is not None and scalar(proxy).text != "protocol":
         proxy.refuse("protocol")
     if client is not None and proxy is not None:
         node.keys["client"].refuse("one of proxy and client, not both")
     if scheme is not None and scalar(scheme).text not in ("http", "https"):
         scheme.refuse("http or https")
-    speaks = proxy is not None or client is not None
-    if scheme is not None and not unix and not speaks:
-        node.keys["scheme"].refuse("proxy or client beside scheme")
-    if "from" in node.values and not speaks:
-        node.keys["from"].refuse("proxy or client beside from")
+    if certificate is not None and proxy is None:
+        node.keys["certificate"].refuse("proxy beside certificate: the header of the PROXY protocol has it")
+    if certificate is not None and remote_user is not None:
+        node.keys["certificate"].refuse("one of remote_user and certificate, not both")
+    speaks = proxy is not None or client is not None or remote_user is not None
+    for name in ("scheme", "from"):
+        if name in node.values and not unix and not speaks:
+            node.keys[name].refuse(f"proxy, client or remote_user beside {name}")
     return replace(
         entry,
         proxy=proxy is not None,
         client=scalar(client).name(FieldName).lower() if client is not None else "",
+        remote_user=scalar(remote_user).name(FieldName).lower() if remote_user is not None else "",
+        certificate=certificate is not None and is_true(node, "certificate"),
         scheme=scalar(scheme).text if scheme is not None else "http",
         networks=parse_from(node.require("from")) if speaks and not unix else (),
     )
@@ -244,38 +216,6 @@ def parse_from(node: Node) -> tuple[Network, ...]:
         if any(network.version == other.version and network.overlaps(other) for other in LOOPBACK):
             item.refuse("addresses of proxies on other machines, loopback not among them")
     return tuple(found)
-
-
-def parse_unix(given: Mapping) -> Endpoint:
-    """What is particular to a UNIX socket.  Raises BadSource."""
-    path = scalar(given.require("unix"))
-    if not path.name(AbsolutePath).startswith(RUNTIME) or len(path.text) > 107:  # unix(7)
-        path.refuse(f"a path below {RUNTIME}, 107 bytes at most")
-    peer = mapping(given.require("peer"))
-    peer.only(("user", "type"))
-    user = scalar(peer.require("user"))
-    uid = user.number(0, 2**32 - 2) if user.text.isdigit() else account(user, pwd.getpwnam).pw_uid
-    return Endpoint(
-        path.name(AbsolutePath), peer=Peer(uid, scalar(peer.require("type")).name(TypeName)), owner=parse_owner(given)
-    )
-
-
-def parse_owner(given: Mapping) -> Owner:
-    """Permissions and owners of a UNIX socket, by default for root alone.  Raises BadSource."""
-    mode, user, group = (given.get(name) for name in ("mode", "user", "group"))
-    return Owner(
-        Mode("0600") if mode is None else scalar(mode).name(Mode),
-        Account("root" if user is None else account(scalar(user), pwd.getpwnam).pw_name),
-        Account("root" if group is None else account(scalar(group), grp.getgrnam).gr_name),
-    )
-
-
-def account(given: Scalar, look: Callable[[str], Found]) -> Found:
-    """What this machine knows of a user or group.  Raises BadSource: with an unknown one systemd would not listen."""
-    try:
-        return look(given.name(Account))
-    except KeyError:
-        given.refuse("a user or group that this machine has")
 
 
 def limited(system: SystemLimits, listen: Iterable[Endpoint], limits: Node | None) -> SystemLimits:

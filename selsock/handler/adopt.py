@@ -21,11 +21,13 @@ class Client:
 
     ``answered`` is set with the first byte of a response: after it, no second response may start.  ``head_only`` says
     that the request at hand is HEAD, whose answers carry no content.  ``scheme`` and ``port`` are what the visitor used;
-    ``field`` is the one that tells his address in each request, if any.  ``listener`` is where he came in: its port or path.
+    ``field`` is the one that tells his address in each request, if any, ``login`` the one that tells who he is; ``user`` is
+    what a proxy has told of that, unchecked.  ``hidden`` are the fields that no request keeps.  ``listener`` is where he
+    came in: its port or path.
     """
 
     __slots__ = (
-        *("address", "field", "listener", "port", "scheme", "socket"),
+        *("address", "field", "hidden", "listener", "login", "port", "scheme", "socket", "user"),
         *("answered", "head_only", "deadline", "end", "least", "moved", "waited"),
     )
 
@@ -35,7 +37,8 @@ class Client:
         self.port = own[1] if isinstance(own, tuple) else 80
         self.listener = str(self.port) if isinstance(own, tuple) else own
         self.scheme = "http"
-        self.field = b""
+        self.field = self.login = self.user = b""
+        self.hidden: tuple[bytes, ...] = ()
         self.answered = self.head_only = False
         self.end = self.deadline = time.monotonic() + 60.0  # until the table tells connection_seconds
         self.least = 1  # bytes per second

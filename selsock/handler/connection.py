@@ -30,6 +30,7 @@ def handle(
     table = OpenTable(table_path)
     limits = table.settings.limits
     client.bound(limits)
+    client.hidden = table.settings.fields
     enforce = check(kernel, table.settings.generation, table.settings.required)
     if not enforce:
         journal.record(WARNING, "serving UNCONFINED, as selinux: optional allows", event="unconfined")
@@ -42,10 +43,11 @@ def handle(
         arrive(client, buffer, listener, limits, enforce)
         access.address = client.address
     access.head = head = read_head(client, buffer, limits, limits.first_byte_seconds)
-    if client.field:
+    if client.field or client.login:
         from selsock.handler.proxy import visitor
 
-        access.address = client.address = visitor(client, head)
+        client.address, client.user = visitor(client, head)
+        access.address = client.address
     access.done("head")
     vhost = table.vhost(head.host)
     access.vhost = vhost.name

@@ -24,10 +24,11 @@ class RequestHead:
 
     ``credentials`` is where in the buffer the value of Authorization lies, (0, 0) for none.  ``content`` is the length
     of the content in bytes, or CHUNKED.  ``expects`` says that the client waits for 100 (Continue) before it sends it,
-    ``close`` that this is the connection's last request.  ``minor`` is that of HTTP/1.
+    ``close`` that this is the connection's last request.  ``minor`` is that of HTTP/1.  ``told`` are the fields for proxies,
+    which are no longer among ``fields``, be it a proxy that has sent them or not.
     """
 
-    __slots__ = ("close", "content", "credentials", "expects", "fields", "host", "method", "minor", "target")
+    __slots__ = ("close", "content", "credentials", "expects", "fields", "host", "method", "minor", "target", "told")
 
     def __init__(
         self,
@@ -43,6 +44,7 @@ class RequestHead:
         self.target: Final = target
         self.minor: Final = minor
         self.host: Final = host
+        self.told: dict[bytes, bytes] = {}
         self.fields: Final = fields
         self.credentials: Final = credentials
         self.content: Final = content
@@ -110,6 +112,7 @@ def read_head(client: Client, buffer: HeadBuffer, limits: Limits, wait: float) -
             deadline = time.monotonic() + limits.head_seconds
     client.deadline = min(client.end, time.monotonic() + limits.request_seconds)
     head = parse_head(buffer, end + 2, limits)
+    head.told = {name: head.fields.pop(name, b"") for name in client.hidden}
     buffer.start = end + 4
     client.head_only = head.method == "HEAD"
     return head

@@ -7,7 +7,7 @@ verified, in one ``Credentials``, so that they can be wiped in place.
 
 from selsock.context import Level
 from selsock.cores import Final, compare_digest, socket, time
-from selsock.errors import Challenge, IdentityFault, Limited
+from selsock.errors import Challenge, IdentityFault, Limited, PeerFault
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.model import Limits, Rule, Vhost
@@ -76,12 +76,12 @@ def identify(
     Raises Challenge (401) when they are wrong, ``failure_seconds`` after the question, so that the time tells nothing of the
     reason; Limited (429) when too many were, and these were not looked at; IdentityFault (503) when nobody can tell.
     """
+    question = f"{'vouched' if vhost.proxied else 'basic'}\t{vhost.name}\t{client.address}\n".encode()
     if vhost.basic is None or head.credentials == (0, 0):
         buffer.wipe_span(*head.credentials)
-        return Identity(None)
+        return vouched(question, client.user) if vhost.proxied and client.user else Identity(None)
     start, end = head.credentials
     asked = time.monotonic()
-    question = f"basic\t{vhost.name}\t{client.address}\n".encode()
     verdict, words, lines = ask(question, memoryview(buffer.data)[start:end])
     if verdict == "limited":
         raise Limited(words)
@@ -91,6 +91,14 @@ def identify(
     identity = known(words, lines)
     credentials.keep(head, buffer)
     return identity
+
+
+def vouched(question: bytes, user: bytes) -> Identity:
+    """The identity of ``user``, as a proxy named him.  Raises PeerFault 403 for what is no name, and IdentityFault."""
+    verdict, words, lines = ask(question, user)
+    if verdict != "granted":
+        raise PeerFault(403, words)
+    return known(words, lines)
 
 
 def ask(question: bytes, secret: "bytes | memoryview") -> "tuple[str, str, list[str]]":

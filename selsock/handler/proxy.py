@@ -9,7 +9,7 @@ from selsock.cores import socket, struct, time
 from selsock.errors import PeerFault
 from selsock.handler.adopt import Client, plain_address
 from selsock.handler.head import HeadBuffer, RequestHead, more
-from selsock.model import Limits, Listener
+from selsock.model import CERTIFICATE, Limits, Listener
 
 SO_PEERCRED, SO_PEERSEC = 17, 31  # <asm-generic/socket.h>
 EADDRNOTAVAIL = 99
@@ -18,6 +18,8 @@ VERSION_2 = b"\r\n\r\n\0\r\nQUIT\n"
 VERSION_1_BYTES = 107  # §2.1, with CRLF
 VERSION_2_BYTES = 536  # §2: what every path carries in one segment
 LOCAL, PROXY = 0x20, 0x21  # version and command, §2.2
+SSL, COMMON_NAME = 0x20, 0x22  # a TLV and one inside it, §2.2.6
+SENT = 0x06  # a certificate was: PP2_CLIENT_CERT_CONN, PP2_CLIENT_CERT_SESS
 FAMILIES = {b"TCP4": socket.AF_INET, b"TCP6": socket.AF_INET6, 0x11: socket.AF_INET, 0x21: socket.AF_INET6}
 
 
@@ -30,8 +32,12 @@ def arrive(client: Client, buffer: HeadBuffer, listener: Listener, limits: Limit
     client.scheme, client.field = listener.scheme, listener.field
     client.port = 443 if client.scheme == "https" else 80
     if listener.kind == "protocol":
-        source = read_header(client, buffer, limits.first_byte_seconds)
-        client.address, client.port = source or (client.address, client.port)
+        header = read_header(client, buffer, limits.first_byte_seconds)
+        client.address, client.port = parse_header(header) or (client.address, client.port)
+        if listener.login == CERTIFICATE and header.startswith(VERSION_2):
+            client.user = certified(header)
+    if listener.login != CERTIFICATE:
+        client.login = listener.login
 
 
 def check_peer(client: Client, listener: Listener, enforce: bool) -> None:
@@ -62,13 +68,17 @@ def is_own(address: str) -> bool:
     return True
 
 
-def read_header(client: Client, buffer: HeadBuffer, seconds: float) -> "tuple[str, int] | None":
-    """Read the header; what is behind it stays in ``buffer``.  Returns and raises as the two parsers below."""
+def read_header(client: Client, buffer: HeadBuffer, seconds: float) -> bytes:
+    """Read the header and return it; what is behind it stays in ``buffer``.  Raises PeerFault 400 or 408, PeerGone."""
     deadline = time.monotonic() + seconds
     while not (end := header_end(buffer.data, buffer.filled)):
         more(client, buffer, deadline)
     buffer.start = end
-    header = bytes(buffer.data[:end])
+    return bytes(buffer.data[:end])
+
+
+def parse_header(header: bytes) -> "tuple[str, int] | None":
+    """Returns and raises as the two parsers below."""
     return parse_v2(header) if header.startswith(VERSION_2) else parse_v1(header)
 
 
@@ -105,7 +115,7 @@ def parse_v1(header: bytes) -> "tuple[str, int]":
 
 
 def parse_v2(header: bytes) -> "tuple[str, int] | None":
-    """As ``parse_v1``; None for LOCAL: the proxy speaks for itself, as in a health check.  TLVs are not looked at."""
+    """As ``parse_v1``; None for LOCAL: the proxy speaks for itself, as in a health check."""
     command, kind = header[12:14]
     if command == LOCAL:
         return None
@@ -117,6 +127,39 @@ def parse_v2(header: bytes) -> "tuple[str, int] | None":
     return address, int.from_bytes(header[18 + 2 * size : 20 + 2 * size], "big")
 
 
+def certified(header: bytes) -> bytes:
+    """The common name of the certificate that the visitor has shown and the proxy has verified, as the TLVs of a header of
+    version 2 tell; empty without one, and for LOCAL.  Raises PeerFault 400."""
+    if header[12] == LOCAL:
+        return b""
+    told = [value for kind, value in tlvs(header[16 + (36 if header[13] == 0x21 else 12) :]) if kind == SSL]
+    if len(told) > 1 or any(len(value) < 5 for value in told):
+        raise PeerFault(400, "more than one TLV about TLS, or one that is too short (proxy-protocol.txt §2.2.6)")
+    # 0 is a certificate that was verified; the field means nothing where none was sent.
+    names = [
+        name
+        for value in told
+        if value[0] & SENT and not any(value[1:5])
+        for kind, name in tlvs(value[5:])
+        if kind == COMMON_NAME
+    ]
+    if len(names) > 1:
+        raise PeerFault(400, "more than one common name (proxy-protocol.txt §2.2.6)")
+    return b"".join(names)
+
+
+def tlvs(data: bytes) -> "list[tuple[int, bytes]]":
+    """Type and value of each TLV in ``data``.  Raises PeerFault 400."""
+    found = []
+    while data:
+        end = 3 + int.from_bytes(data[1:3], "big")
+        if len(data) < max(end, 3):
+            raise PeerFault(400, "a TLV that is longer than what it is in (proxy-protocol.txt §2.2)")
+        found.append((data[0], data[3:end]))
+        data = data[end:]
+    return found
+
+
 def read_address(text: bytes, family: int) -> str:
     """``text`` as the rules know addresses.  Raises PeerFault 400."""
     try:
@@ -125,10 +168,18 @@ def read_address(text: bytes, family: int) -> str:
         raise PeerFault(400, "no address where a proxy has to say its visitor's") from None
 
 
-def visitor(client: Client, head: RequestHead) -> str:
-    """The address of whom ``head`` is from, where a field tells it: the last one in it, which is what the proxy wrote.
+def visitor(client: Client, head: RequestHead) -> "tuple[str, bytes]":
+    """The address of whom ``head`` is from, and the name that a proxy has for him, by the fields that tell them.
 
-    Raises PeerFault 400.
+    Of addresses the last one counts, which is what the proxy wrote.  A list of names is one that the proxy has added its
+    own to.  Raises PeerFault 400.
     """
-    last = head.fields.get(client.field, b"").rpartition(b",")[2].strip(b" \t")
-    return read_address(last, socket.AF_INET6 if b":" in last else socket.AF_INET)
+    address, user = client.address, client.user
+    if client.field:
+        last = head.told.get(client.field, b"").rpartition(b",")[2].strip(b" \t")
+        address = read_address(last, socket.AF_INET6 if b":" in last else socket.AF_INET)
+    if client.login:
+        user = head.told.get(client.login, b"")
+        if b"," in user:
+            raise PeerFault(400, "more than one name where a proxy has to say who its visitor is")
+    return address, user

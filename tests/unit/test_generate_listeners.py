@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from selsock.generate.configuration import Configuration, configure
-from selsock.generate.listeners import Account, FieldName, Mode
+from selsock.generate.listeners import FieldName
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import load
+from selsock.generate.unix import Account, Mode
 from selsock.model import Listener
 from tests.unit.test_generate_refusals import A, V, refusal
 

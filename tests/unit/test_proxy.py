@@ -21,7 +21,7 @@ from selsock.errors import PeerFault, PeerGone
 from selsock.handler import proxy
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.proxy import arrive, check_peer, is_own, read_header
+from selsock.handler.proxy import arrive, check_peer, is_own, parse_header, read_header
 from selsock.handler.table import OpenTable
 from selsock.model import Limits, Listener
 from tests.unit.fakes import FakeKernel, Instance, compile_table, connect, connect_to
@@ -46,7 +46,7 @@ def read(data: bytes, feed: str = "whole") -> tuple[str, bytes]:
     try:
         peer.sendall(data)
         peer.shutdown(1)
-        source = read_header(Portions(client, sizes_of(feed, data)), buffer, 10.0)
+        source = parse_header(read_header(Portions(client, sizes_of(feed, data)), buffer, 10.0))
         left = bytes(buffer.data[buffer.start : buffer.filled])
         return "{} {}".format(*source) if source is not None else "local", left
     finally:

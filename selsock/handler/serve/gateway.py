@@ -61,7 +61,9 @@ def environment(confined: Confined, exchange: Exchange, script: "tuple[str, ...]
     if exchange.scheme == "https":
         found["HTTPS"] = b"on"
     if exchange.user is not None:
-        found |= {"REMOTE_USER": exchange.user.encode(), "AUTH_TYPE": b"Basic"}
+        found["REMOTE_USER"] = exchange.user.encode()
+        if confined.vhost.basic is not None:
+            found["AUTH_TYPE"] = b"Basic"
     if b"content-type" in head.fields:
         found["CONTENT_TYPE"] = head.fields[b"content-type"]
     if b"content-length" in head.fields:

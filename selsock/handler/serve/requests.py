@@ -75,11 +75,11 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
             return False
     elif not confined.credentials.recognise(head, confined.buffer):
         return False
-    if client.field:
+    if client.field or client.login:
         from selsock.handler.proxy import visitor
 
         try:
-            if visitor(client, head) != client.address:
+            if visitor(client, head) != (client.address, client.user):
                 return False
         except PeerFault:
             return False

@@ -292,7 +292,7 @@ class Table:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")
         mode = values.pop("selinux", "")
-        fields = tuple(values.pop("fields", "").encode().split())
+        fields = tuple(values.pop("told", "").encode().split())
         if mode not in ("required", "optional") or not generation or values.keys() != LIMITS.keys():
             raise ValueError("incomplete")
         return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}), fields)

@@ -41,6 +41,6 @@ def table_record(table: Table) -> bytes:
     """``table`` as the record of that name."""
     lines = [f"format\t{TABLE_FORMAT}", f"generation\t{table.generation}"]
     lines.append("selinux\t" + ("required" if table.required else "optional"))
-    lines += ["fields\t" + b" ".join(table.fields).decode()] * bool(table.fields)
+    lines += ["told\t" + b" ".join(table.fields).decode()] * bool(table.fields)
     lines += [f"{name}\t{getattr(table.limits, name)}" for name in LIMITS]
     return "".join(line + "\n" for line in lines).encode()

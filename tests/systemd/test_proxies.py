@@ -41,7 +41,7 @@ VHOST_YAML = f"""selinux: optional
 {snippets("yaml")}  - 80
   - {{unix: /run/selsock/http.sock, mode: "0666", peer: {{user: daemon, type: haproxy_t}}, scheme: https}}
 limits: {{connections_per_second: 1000, idle_seconds: 60}}
-domains: {{public: {{}}, staff: {{}}}}
+domains: {{public: {{}}, staff: {{}}, programs: {{python: true}}}}
 default_context: public:s0
 vhosts:
   a.example:
@@ -50,9 +50,26 @@ vhosts:
     contexts: [{{user: [alice, bob], context: staff}}, {{address: {OTHER}, context: staff}}, {{any: true}}]
   b.example: {{root: /srv/vhosts/b}}
   c.example: {{root: /srv/vhosts/c}}
+  d.example:
+    root: /srv/vhosts/d
+    auth: {{proxy: {{groups: /etc/selsock/d.htgroup}}}}
+    contexts: [{{group: pack, context: "programs:s0:c1"}}, {{user: [carol, wüff], context: "programs:s0:c2"}}]
+    locations: {{/: {{wsgi: {{application: "seen:application", python: [/code]}}}}}}
+  e.example:
+    root: /srv/vhosts/d
+    contexts: [{{any: true, context: "programs:s0:c3"}}]
+    locations: {{/: {{wsgi: {{application: "seen:application", python: [/code]}}}}}}
+"""
+# What an application sees of the visitor.
+SEEN = b"""def application(environ, start_response):
+    names = sorted(name for name in environ if name.startswith("HTTP_X") or name in ("REMOTE_USER", "AUTH_TYPE"))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [" ".join(f"{name}={environ[name]}" for name in names).encode("latin-1") + b"\\n"]
 """
 FILES = {
     **{f"/srv/vhosts/{name}/index.html": (f"<p>{name}\n".encode(), 0o644) for name in "abc"},
+    "/srv/vhosts/d/code/seen.py": (SEEN, 0o644),
+    "/etc/selsock/d.htgroup": (b"pack: dog cat\n", 0o644),
     "/etc/selsock/a.htpasswd": ("".join(f"{user}:{SECRET}\n" for user in USERS).encode(), 0o644),
 }
 NGINX = "include /etc/nginx/modules-enabled/*.conf;\nuser www-data;\nevents {}\n"
@@ -83,6 +100,14 @@ openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a.examp
 printf 'subjectAltName=DNS:a.example,DNS:b.example,DNS:c.example\\n' >names
 openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out site.crt
 cat site.crt site.key >site.pem
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Visitors -keyout visitors.key \\
+    -out visitors.pem -addext basicConstraints=critical,CA:TRUE
+for name in dog stranger wüff; do
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -utf8 -subj /CN=$name -keyout $name.key -out $name.csr
+    openssl x509 -req -in $name.csr -CA visitors.pem -CAkey visitors.key -CAcreateserial -days 2 -out $name.crt
+done
+openssl x509 -req -in dog.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out other.crt
+openssl x509 -req -in dog.csr -CA visitors.pem -CAkey visitors.key -CAcreateserial -days 0 -out expired.crt
 """
 
 
@@ -223,6 +248,71 @@ def test_rules_see_the_visitors_address(farm: Farm, url: str, listener: str) -> 
     assert farm.curl(url, *lie) == farm.curl(url, address=OTHER) == "<p>a\n"
     found = {(entry["SELSOCK_ADDRESS"], entry["SELSOCK_CONTEXT"]) for entry in since(farm, marks)}
     assert found == {(VISITOR, "selsock_public_t:s0"), (OTHER, "selsock_staff_t:s0")}
+
+
+def shown(name: str, key: str = "") -> list[str]:
+    """curl's options for a client certificate."""
+    return ["--cert", f"/etc/haproxy/{name}.crt", "--key", f"/etc/haproxy/{key or name}.key"]
+
+
+LIE = ["--header", "X-Remote-User: carol", "--header", "X-Real-IP: 192.0.2.99"]
+
+
+@pytest.mark.parametrize(
+    ("certificate", "user", "context"),
+    [(shown("dog"), "dog", "selsock_programs_t:s0:c1"), (shown("wüff"), "wüff", "selsock_programs_t:s0:c2")],
+)
+def test_certificate_says_who_the_visitor_is(farm: Farm, certificate: list[str], user: str, context: str) -> None:
+    """By its common name; and what he writes himself changes nothing, and reaches no application."""
+    marks = cursors(farm)
+    answer = farm.curl("https://d.example:447/", "--insecure", *certificate, *LIE)
+    assert answer == f"REMOTE_USER={user}\n"
+    (entry,) = since(farm, marks)
+    found = (entry["SELSOCK_USER"], entry["SELSOCK_CONTEXT"], entry["SELSOCK_ADDRESS"])
+    assert found == (user, context, VISITOR)
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [[], shown("stranger"), shown("other", "dog"), shown("expired", "dog")],
+    ids=["none", "of a stranger", "of another authority", "expired"],
+)
+def test_certificate_that_is_none_admits_nobody(farm: Farm, certificate: list[str]) -> None:
+    """403; only the stranger, whom the authority knows, has a name."""
+    marks = cursors(farm)
+    options = ["--insecure", "--output", "/dev/null", "--write-out", "%{http_code}"]
+    assert farm.curl("https://d.example:447/", *options, *certificate, *LIE) == "403"
+    (entry,) = since(farm, marks, "refusal")
+    named = "stranger" in "".join(certificate)
+    assert entry.get("SELSOCK_USER", "") == ("stranger" if named else "")
+
+
+def test_field_says_who_the_visitor_is(farm: Farm) -> None:
+    """Whom the proxy has let in; on connections that it shares among all."""
+    marks = cursors(farm)
+    for _ in range(2):
+        answer = farm.curl("https://d.example:448/", "--insecure", "--user", "carol:secret", *LIE)
+        assert answer == "REMOTE_USER=carol\n"
+    found = {
+        (entry["SELSOCK_USER"], entry["SELSOCK_CONTEXT"], entry["SELSOCK_ADDRESS"]) for entry in since(farm, marks)
+    }
+    assert found == {("carol", "selsock_programs_t:s0:c2", VISITOR)}
+
+
+@pytest.mark.parametrize("spelling", ["X-Remote-User", "x-remote-user", "X-REMOTE-USER"])
+def test_field_means_nothing_elsewhere(farm: Farm, spelling: str) -> None:
+    """Straight to a port where no proxy speaks, and through a proxy that is not asked who: nobody, and no application sees it."""
+    machine = farm.machines[0]
+    head = f"GET / HTTP/1.1\r\nHost: {{}}.example\r\n{spelling}: dog\r\nConnection: close\r\n\r\n"
+    for host, expected in (("d", b"HTTP/1.1 403 "), ("e", b"HTTP/1.1 200 ")):
+        with machine.connect(80, timeout=30) as connection:
+            connection.sendall(head.format(host).encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(expected)
+        assert b"dog" not in answer
+    assert farm.curl("https://e.example/", "--insecure", "--header", f"{spelling}: dog") == "\n"
+    refused = ["--output", "/dev/null", "--write-out", "%{http_code}"]
+    assert farm.curl("https://d.example/", "--insecure", "--header", f"{spelling}: dog", *refused) == "403"
 
 
 def test_health_checks_come_from_the_proxy(farm: Farm) -> None:

@@ -34,7 +34,7 @@ from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel
 from selsock.identify.provider import Provider
 from selsock.identify.service import Service
-from selsock.model import Limits, Table, Vhost
+from selsock.model import CERTIFICATE, Limits, Table, Vhost
 
 if TYPE_CHECKING:
     from selsock.handler.serve.dispatch import Serve
@@ -223,7 +223,8 @@ def compile_table(
 ) -> Path:
     """A table as selsock-generate compiles it: one record for the settings, one for each name of each vhost, one for
     each of ``listeners``, one for each ``FILE USER`` of ``maps``, and one for each vhost of ``providers``."""
-    records = [(b"table", table_record(Table(generation, required, Limits(limits))))]
+    told = {name for record in (listeners or {}).values() for name in record.split(b"\t")[1:3]} - {b"", CERTIFICATE}
+    records = [(b"table", table_record(Table(generation, required, Limits(limits), tuple(sorted(told)))))]
     records += [(b"host " + name.encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
     records += [(b"listener " + name.encode(), record) for name, record in (listeners or {}).items()]
     records += [(b"map " + name.encode(), record) for name, record in (maps or {}).items()]

@@ -33,32 +33,52 @@ def configured(listen: str, more: str = "") -> Configuration:
         (
             '{address: "192.0.2.1:80", proxy: protocol, from: 192.0.2.7}',
             "80",
-            "protocol||http|||192.0.2.7/32",
+            "protocol|||http|||192.0.2.7/32",
         ),
         (
             '{address: 80, proxy: protocol, scheme: https, from: [192.0.2.0/24, "2001:db8::/32"]}',
             "80",
-            "protocol||https|||192.0.2.0/24|2001:db8::/32",
+            "protocol|||https|||192.0.2.0/24|2001:db8::/32",
         ),
         (
             '{address: "[2001:db8::1]:8080", client: X-Forwarded-For, scheme: http, from: 126.0.0.0/8}',
             "8080",
-            "client|x-forwarded-for|http|||126.0.0.0/8",
+            "client|x-forwarded-for||http|||126.0.0.0/8",
         ),
         (
             f"{{unix: /run/selsock/a.sock, {PEER}}}",
             "/run/selsock/a.sock",
-            "||http|0|haproxy_t",
+            "|||http|0|haproxy_t",
         ),
         (
             f"{{unix: /run/selsock/a/b, scheme: https, client: x-real-ip, peer: {{user: {USER}, type: p_t}}}}",
             "/run/selsock/a/b",
-            f"client|x-real-ip|https|{os.getuid()}|p_t",
+            f"client|x-real-ip||https|{os.getuid()}|p_t",
         ),
         (
             "{unix: /run/selsock/b, proxy: protocol, peer: {user: 4294967294, type: p_t}}",
             "/run/selsock/b",
-            "protocol||http|4294967294|p_t",
+            "protocol|||http|4294967294|p_t",
+        ),
+        (
+            "{address: 80, proxy: protocol, certificate: true, from: 192.0.2.7}",
+            "80",
+            "protocol||:certificate|http|||192.0.2.7/32",
+        ),
+        (
+            "{address: 80, remote_user: X-Remote-User, scheme: https, from: 192.0.2.7}",
+            "80",
+            "||x-remote-user|https|||192.0.2.7/32",
+        ),
+        (
+            "{address: 80, client: X-Real-IP, remote_user: X-Remote-User, from: 192.0.2.7}",
+            "80",
+            "client|x-real-ip|x-remote-user|http|||192.0.2.7/32",
+        ),
+        (
+            f"{{unix: /run/selsock/a.sock, remote_user: X-Login, {PEER}}}",
+            "/run/selsock/a.sock",
+            "||x-login|http|0|haproxy_t",
         ),
     ],
 )
@@ -108,8 +128,8 @@ def test_owner_of_a_socket() -> None:
 
 FROM = "from: 192.0.2.7"
 OTHERS = "addresses of proxies on other machines, loopback not among them"
-HEADER = "the name of a field that holds an address, such as X-Real-IP"
-PLACE = "a path below /run/selsock/, 107 bytes at most"
+HEADER = "the name of a field that is the proxy's to write, such as X-Real-IP or X-Remote-User"
+PLACE = "a path below /run/selsock/, 107 bytes at most, and none of identify, pam, sql there"
 THERE = "a user or group that this machine has"
 
 # entry: (column and key, expected, found)
@@ -126,8 +146,8 @@ REFUSED = {
         "one of proxy and client, not both",
         "'client'",
     ),
-    f"{{address: 80, {FROM}}}": ("24: listen[0].from", "proxy or client beside from", "'from'"),
-    "{address: 80, scheme: https}": ("24: listen[0].scheme", "proxy or client beside scheme", "'scheme'"),
+    f"{{address: 80, {FROM}}}": ("24: listen[0].from", "proxy, client or remote_user beside from", "'from'"),
+    "{address: 80, scheme: https}": ("24: listen[0].scheme", "proxy, client or remote_user beside scheme", "'scheme'"),
     f"{{address: 80, proxy: protocol, scheme: HTTPS, {FROM}}}": ("49: listen[0].scheme", "http or https", "'HTTPS'"),
     "{address: 80, proxy: protocol, from: []}": ("47: listen[0].from", "a value or a list of them", "an empty list"),
     "{address: 80, proxy: protocol, from: proxy.example}": (
@@ -137,7 +157,7 @@ REFUSED = {
     ),
     f"{{address: 80, mode: '0660', {FROM}}}": (
         "24: listen[0].mode",
-        "a known key, the nearest being 'address'",
+        "a known key, the nearest being 'remote_user'",
         "'mode'",
     ),
     f"{{unix: /run/selsock/a, {FROM}, {PEER}}}": (
@@ -150,6 +170,24 @@ REFUSED = {
         "a known key, the nearest being 'mode'",
         "'address'",
     ),
+    f"{{address: 80, certificate: true, client: x, {FROM}}}": (
+        "24: listen[0].certificate",
+        "proxy beside certificate: the header of the PROXY protocol has it",
+        "'certificate'",
+    ),
+    f"{{address: 80, proxy: protocol, certificate: true, remote_user: x, {FROM}}}": (
+        "41: listen[0].certificate",
+        "one of remote_user and certificate, not both",
+        "'certificate'",
+    ),
+    f"{{address: 80, proxy: protocol, certificate: yes, {FROM}}}": (
+        "54: listen[0].certificate",
+        "true",
+        "'yes'",
+    ),
+    "{address: 80, remote_user: x}": ("10: listen[0]", "the key 'from'", "its absence"),
+    f"{{address: 80, remote_user: Host, {FROM}}}": ("37: listen[0].remote_user", HEADER, "'Host'"),
+    f"{{unix: /run/selsock/identify, {PEER}}}": ("17: listen[0].unix", PLACE, "'/run/selsock/identify'"),
     "{unix: /run/selsock/a}": ("10: listen[0]", "the key 'peer'", "its absence"),
     "{unix: /run/selsock/a, peer: {user: 0}}": ("39: listen[0].peer", "the key 'type'", "its absence"),
     "{unix: /run/selsock/a, peer: {type: a_t}}": ("39: listen[0].peer", "the key 'user'", "its absence"),

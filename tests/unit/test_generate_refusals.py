@@ -719,6 +719,13 @@ REFUSED = {
         A + V + "    locations: [/x]\n",
         "6:16: vhosts.a.example.locations: expected a mapping, {} when it is empty, not a list",
     ),
+    "auth proxy without a proxy": (
+        A + V + "    auth: {proxy: {}}\n",
+        (
+            "6:11: vhosts.a.example.auth: expected a listener with remote_user or certificate, since auth has proxy, "
+            "not none"
+        ),
+    ),
     "auth scalar": (
         A + V + "    auth: basic\n",
         "6:11: vhosts.a.example.auth: expected a mapping, {} when it is empty, not 'basic'",

@@ -7,6 +7,7 @@ connected to, "local" for none; there the request line that follows stays for wh
 """
 
 import hashlib
+import io
 import os
 import socket
 import struct
@@ -15,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from selsock import errors
 from selsock.errors import PeerFault, PeerGone
 from selsock.handler import proxy
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.proxy import arrive, check_peer, is_own, parse_header, read_header
+from selsock.handler.proxy import arrive, certified, check_peer, is_own, parse_header, read_header
 from selsock.handler.table import OpenTable
-from selsock.model import Limits, Listener
+from selsock.identify.provider import Provider
+from selsock.model import Limits, Listener, Vhost
 from tests.unit.fakes import FakeKernel, Instance, compile_table, connect, connect_to
 from tests.unit.test_connection import World, content_of, request, status_of, world
 from tests.unit.test_head import Portions, sizes_of
@@ -183,9 +187,11 @@ def test_elsewhere_a_header_is_no_request(data: bytes) -> None:
 # ---- who may speak
 
 
-def record(kind: str = "protocol", field: str = "", scheme: str = "https", uid: str = "", *more: str) -> bytes:
+def record(
+    kind: str = "protocol", field: str = "", scheme: str = "https", uid: str = "", *more: str, login: str = ""
+) -> bytes:
     """A record as the generator writes it."""
-    return "\t".join((kind, field, scheme, uid, *more)).encode()
+    return "\t".join((kind, field, login, scheme, uid, *more)).encode()
 
 
 TRUSTED = record("protocol", "", "http", "", "", "127.0.0.0/8")  # which the generator refuses
@@ -383,17 +389,244 @@ def test_loopback_is_not_trusted(tcp: socket.socket, tmp_path: Path) -> None:
         arrived(table, tcp, TCP4)
 
 
+# ---- who the visitor is
+
+
+def tlv(kind: int, value: bytes) -> bytes:
+    """One TLV (proxy-protocol.txt §2.2)."""
+    return bytes([kind]) + struct.pack(">H", len(value)) + value
+
+
+def tls(client: int, verify: int, *inner: bytes) -> bytes:
+    """PP2_TYPE_SSL."""
+    return tlv(0x20, bytes([client]) + struct.pack(">I", verify) + b"".join(inner))
+
+
+def version_2(*tlvs: bytes, family: int = 0x11, command: int = 0x21) -> bytes:
+    """A header with ``tlvs`` behind its addresses."""
+    addresses = {0x11: bytes([10, 9, 8, 7, 192, 0, 2, 10]), 0x21: bytes(32), 0: b""}[family] + bytes(4)
+    body = addresses + b"".join(tlvs)
+    return b"\r\n\r\n\0\r\nQUIT\n" + bytes([command, family]) + struct.pack(">H", len(body)) + body
+
+
+DOG = tlv(0x22, b"dog")
+
+
+@pytest.mark.parametrize(
+    ("header", "user"),
+    [
+        (version_2(tls(7, 0, DOG)), b"dog"),
+        (version_2(tls(7, 0, DOG), family=0x21), b"dog"),
+        (version_2(tls(3, 0, DOG)), b"dog"),
+        (version_2(tls(5, 0, DOG)), b"dog"),
+        (version_2(tlv(1, b"h2"), tls(7, 0, tlv(0x21, b"TLSv1.3"), DOG, tlv(0x23, b"x")), tlv(4, b"")), b"dog"),
+        (version_2(tls(7, 0, tlv(0x22, "w\u00fcff".encode()))), "w\u00fcff".encode()),
+        # None was sent; it was not verified; it has no name; nothing is said of TLS; the proxy speaks for itself.
+        (version_2(tls(1, 0, DOG)), b""),
+        (version_2(tls(0, 0, DOG)), b""),
+        (version_2(tls(7, 1, DOG)), b""),
+        (version_2(tls(7, 2**31, DOG)), b""),
+        (version_2(tls(7, 0)), b""),
+        (version_2(tls(7, 0, tlv(0x22, b""))), b""),
+        (version_2(tlv(1, b"h2")), b""),
+        (version_2(tlv(0x22, b"dog")), b""),
+        (version_2(), b""),
+        (version_2(tls(7, 0, DOG), command=0x20), b""),
+    ],
+)
+def test_certificate_that_was_verified_tells_a_name(header: bytes, user: bytes) -> None:
+    """And no other does."""
+    assert user == certified(header)
+
+
+SHORT, TWICE = "more than one TLV about TLS, or one that is too short", "more than one common name"
+BEYOND = "a TLV that is longer than what it is in"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (version_2(tls(7, 0, DOG), tls(7, 0, DOG)), SHORT),
+        (version_2(tls(7, 0, DOG), tls(0, 1)), SHORT),
+        (version_2(tlv(0x20, b"\7\0\0\0")), SHORT),
+        (version_2(tls(7, 0, DOG, tlv(0x22, b"cat"))), TWICE),
+        (version_2(tls(7, 0, DOG[:-1])), BEYOND),
+        (version_2(tls(7, 0, DOG) + b"\0"), BEYOND),
+        (version_2(tls(7, 0, DOG) + b"\0\0"), BEYOND),
+        (version_2(tlv(1, b"h2")[:-1]), BEYOND),
+        (version_2(b"\x20\xff\xff"), BEYOND),
+    ],
+)
+def test_tlvs_that_say_two_things_are_refused(header: bytes, reason: str) -> None:
+    """400, where the listener asks for the certificate."""
+    with pytest.raises(PeerFault, match=f"^{reason}") as caught:
+        certified(header)
+    assert 400 == caught.value.status
+
+
+def read_independently(data: bytes) -> list[tuple[int, bytes]]:
+    """TLVs by another way: over a stream."""
+    stream, found = io.BytesIO(data), []
+    while head := stream.read(3):
+        kind, length = struct.unpack(">BH", head)
+        value = stream.read(length)
+        if len(value) < length:
+            raise ValueError
+        found.append((kind, value))
+    return found
+
+
+@given(st.one_of(st.binary(max_size=40), st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=9)), max_size=5)))
+def test_tlvs_are_read_as_by_another_reader(data: bytes | list[tuple[int, bytes]]) -> None:
+    """Any bytes, and any list of them."""
+    given_bytes = data if isinstance(data, bytes) else b"".join(tlv(kind, value) for kind, value in data)
+    try:
+        expected = read_independently(given_bytes)
+    except (ValueError, struct.error):
+        with pytest.raises(PeerFault):
+            proxy.tlvs(given_bytes)
+    else:
+        assert expected == proxy.tlvs(given_bytes)
+        assert isinstance(data, bytes) or data == expected
+
+
+def proxied(world: World) -> None:
+    """Let dog.example take the word of a proxy."""
+    dog, cat = world.vhosts
+    world.vhosts = [Vhost(dog.names, dog.root, None, dog.locations, proxied=True), cat]
+    (world.folder / "htgroup").write_text("pack: dog\n")
+    world.providers = {"dog.example": Provider("proxy", groups=str(world.folder / "htgroup"))}
+
+
+def users(world: World) -> list[tuple[str, str]]:
+    """User and context of each decision."""
+    records = [record for record in world.journal.records() if record["SELSOCK_EVENT"] == "decision"]
+    return [(record["SELSOCK_USER"], record["SELSOCK_CONTEXT"]) for record in records]
+
+
+LOGIN = "x-remote-user"
+
+
+def test_certificates_name_decides(world: World) -> None:
+    """From the header to the decision."""
+    proxied(world)
+    with Site(world, "protocol", "", ":certificate").visit() as instance:
+        instance.send(version_2(tls(7, 0, DOG)) + request("/staff/s.txt", rest="Connection: close\r\n"))
+        assert (200, b"dog's staff") == (status_of(answer := instance.receive()), content_of(answer))
+    # A field means nothing here, whatever it says.
+    with Site(world, "protocol", "", ":certificate").visit() as instance:
+        instance.send(version_2(tls(1, 0)) + request("/staff/s.txt", rest="X-Remote-User: dog\r\n"))
+        assert 403 == status_of(instance.receive())
+    assert [("dog", "selsock_dog_t:s0")] == users(world)
+
+
+@pytest.mark.parametrize("line", ["X-Remote-User: dog\r\n", "x-remote-user:\tdog \r\n"])
+def test_fields_name_decides(world: World, line: str) -> None:
+    """In any case of letters; the same user again on a kept connection, any other on a new one."""
+    proxied(world)
+    with Site(world, "", "", LOGIN).visit() as instance:
+        instance.send(request("/staff/s.txt", rest=line))
+        assert b"dog's staff" == content_of(instance.receive_one())
+        instance.send(request("/staff/s.txt", rest=line))
+        assert b"dog's staff" == content_of(instance.receive_one())
+        instance.send(request("/staff/s.txt", rest=line.replace("dog", "cat")))
+        assert b"" == instance.receive()
+    assert [("dog", "selsock_dog_t:s0")] == users(world)
+
+
+@pytest.mark.parametrize("second", ["", "X-Remote-User: cat\r\n", "X-Remote-User:\r\n", "X-Remote-User: a,b\r\n"])
+def test_another_name_ends_a_kept_connection(world: World, second: str) -> None:
+    """Without a byte, also where it is nobody, and where the context would be the same."""
+    proxied(world)
+    with Site(world, "", "", LOGIN).visit() as instance:
+        instance.send(request(rest="X-Remote-User: dog\r\n"))
+        assert 200 == status_of(instance.receive_one())
+        instance.send(request(rest=second))
+        assert b"" == instance.receive()
+
+
+@pytest.mark.parametrize("line", ["", "X-Remote-User:\r\n", "X-Remote-User: \r\n"])
+def test_no_name_is_nobody(world: World, line: str) -> None:
+    """Anonymous where that is admitted, and 403, not 401, where it is not: there is nothing to sign in with."""
+    proxied(world)
+    for target, status in (("/a.txt", 200), ("/staff/s.txt", 403)):
+        with Site(world, "", "", LOGIN).visit() as instance:
+            instance.send(request(target, user="dog", rest=line + "Connection: close\r\n"))
+            answer = instance.receive()
+            assert (status, False) == (status_of(answer), b"WWW-Authenticate" in answer)
+    assert [("", "selsock_public_t:s0")] == users(world)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "reason"),
+    [
+        ("X-Remote-User: cat\r\nX-Remote-User: dog\r\n", 400, "more than one name"),
+        ("X-Remote-User: cat, dog\r\n", 400, "more than one name"),
+        ("X-Remote-User: d:g\r\n", 403, "expected a user name"),
+        ("X-Remote-User: " + "x" * 256 + "\r\n", 403, "expected a user name"),
+        ("X-Remote-User: d\xf6g\r\n", 403, "a name that is no UTF-8"),
+    ],
+)
+def test_what_is_no_name_is_refused(world: World, lines: str, status: int, reason: str) -> None:
+    """A list may begin with what the visitor wrote himself."""
+    proxied(world)
+    with Site(world, "", "", LOGIN).visit() as instance:
+        data = request().replace(b"\r\n\r\n", b"\r\n" + lines.encode("latin-1") + b"\r\n")
+        instance.send(data)
+        answer = instance.receive()
+    assert (status, True) == (status_of(answer), reason.encode() in content_of(answer))
+    assert [] == users(world)
+
+
+def test_a_vhost_that_takes_nobodys_word_ignores_it(world: World) -> None:
+    """dog.example signs in by password, cat.example not at all."""
+    for host, target, status in (("dog.example", "/staff/s.txt", 401), ("cat.example", "/a.txt", 200)):
+        with Site(world, "", "", LOGIN).visit() as instance:
+            instance.send(request(target, host, rest="X-Remote-User: dog\r\nConnection: close\r\n"))
+            assert status == status_of(instance.receive())
+    assert [("", "selsock_public_t:s0")] == users(world)
+
+
+@pytest.mark.parametrize("name", ["X-Remote-User", "x-remote-user", "X-REMOTE-USER"])
+def test_fields_for_proxies_are_taken_out_of_every_request(
+    world: World, tmp_path: Path, name: str, tcp: socket.socket
+) -> None:
+    """On another listener they mean nothing, and no application sees them; a name with _ is refused everywhere."""
+    proxied(world)
+    seen: list[dict[bytes, bytes]] = []
+    site = Site(world, "", "", LOGIN)
+    table = OpenTable(str(site.table))
+    peer, client = connect_to(tcp)
+    with peer:
+        client.hidden = table.settings.fields
+        for spelling in (name, name.replace("-", "_")):
+            peer.sendall(f"GET / HTTP/1.1\r\nHost: a\r\n{spelling}: dog\r\nX-Other: y\r\n\r\n".encode())
+            if "_" in spelling:
+                with pytest.raises(PeerFault, match="a field name with _"):
+                    read_head(client, HeadBuffer(16384), Limits(), 5)
+            else:
+                head = read_head(client, HeadBuffer(16384), Limits(), 5)
+                seen.append(head.fields)
+                assert {b"x-remote-user": b"dog"} == head.told
+    assert [{b"host": b"a", b"x-other": b"y"}] == seen
+    client.socket.close()
+
+
 class Site:
     """The vhosts of test_connection behind a UNIX socket on which a proxy speaks."""
 
-    def __init__(self, world: World, kind: str, field: str) -> None:
+    def __init__(self, world: World, kind: str, field: str, login: str = "") -> None:
         self.world = world
         path = world.folder / "http.sock"
+        path.unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
-        said = {str(path): record(kind, field, "http", str(UID), "haproxy_t")}
-        self.table = compile_table(world.folder, world.vhosts, {"idle_seconds": 5}, required=False, listeners=said)
+        said = {str(path): record(kind, field, "http", str(UID), "haproxy_t", login=login)}
+        given = {"idle_seconds": 5, "failure_seconds": 1}
+        self.table = compile_table(
+            world.folder, world.vhosts, given, required=False, listeners=said, providers=world.providers
+        )
 
     def visit(self) -> Instance:
         """A connection of the proxy; not enforcing, since the tests' kernel tells no type."""

@@ -316,6 +316,8 @@ FILE_AUTH = "basic: {realm: x, file: /etc/selsock/x.htpasswd}"
 def test_rule_asks_what_somebody_knows(auth: str, text: str, problem: str) -> None:
     """Otherwise it could never hold, and would look as if it did."""
     source = D + V + (f"    auth: {{{auth}}}\n" if auth else "    # none\n") + f"    contexts: [{{{text}}}]\n"
+    if auth.startswith("proxy") and not problem:
+        source = "listen: [{address: 80, remote_user: X-User, from: 192.0.2.1}]\n" + source
     if problem:
         assert refusal(source) == f"vhost.yaml:4:5: vhosts.a.example: {problem}"
     else:

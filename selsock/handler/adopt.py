@@ -8,7 +8,7 @@ the version, the second is absent when the client has left already; the kernel i
 
 from selsock.cores import Final, posix, socket, time
 from selsock.errors import AdoptFault, PeerGone
-from selsock.model import Limits
+from selsock.model import Table
 
 LISTEN_FDS_START = 3
 GRACE_SECONDS = 10.0  # of waiting for the peer, before bytes_per_second counts
@@ -45,10 +45,11 @@ class Client:
         self.moved = 0
         self.waited = 0.0
 
-    def bound(self, limits: Limits) -> None:
-        """Take the limits of the table for this connection."""
-        self.end = self.deadline = time.monotonic() + limits.connection_seconds
-        self.least = limits.bytes_per_second
+    def bound(self, settings: Table) -> None:
+        """Take the limits of the table for this connection, and the fields that none of its requests keeps."""
+        self.end = self.deadline = time.monotonic() + settings.limits.connection_seconds
+        self.least = settings.limits.bytes_per_second
+        self.hidden = settings.fields
 
     def next_request(self) -> None:
         """Nothing of another request has been read, nothing of its answer has been sent."""

@@ -29,8 +29,7 @@ def handle(
     """Serve the connection of ``client``, whoever spawned this process.  Raises PeerFault or OwnFault."""
     table = OpenTable(table_path)
     limits = table.settings.limits
-    client.bound(limits)
-    client.hidden = table.settings.fields
+    client.bound(table.settings)
     enforce = check(kernel, table.settings.generation, table.settings.required)
     if not enforce:
         journal.record(WARNING, "serving UNCONFINED, as selinux: optional allows", event="unconfined")
@@ -44,10 +43,9 @@ def handle(
         access.address = client.address
     access.head = head = read_head(client, buffer, limits, limits.first_byte_seconds)
     if client.field or client.login:
-        from selsock.handler.proxy import visitor
+        from selsock.handler.proxy import introduce
 
-        client.address, client.user = visitor(client, head)
-        access.address = client.address
+        access.address = introduce(client, head)
     access.done("head")
     vhost = table.vhost(head.host)
     access.vhost = vhost.name

@@ -19,7 +19,7 @@ VERSION_1_BYTES = 107  # §2.1, with CRLF
 VERSION_2_BYTES = 536  # §2: what every path carries in one segment
 LOCAL, PROXY = 0x20, 0x21  # version and command, §2.2
 SSL, COMMON_NAME = 0x20, 0x22  # a TLV and one inside it, §2.2.6
-SENT = 0x06  # a certificate was: PP2_CLIENT_CERT_CONN, PP2_CLIENT_CERT_SESS
+TLS, SENT = 0x01, 0x06  # PP2_CLIENT_SSL; PP2_CLIENT_CERT_CONN or PP2_CLIENT_CERT_SESS, that a certificate was sent
 FAMILIES = {b"TCP4": socket.AF_INET, b"TCP6": socket.AF_INET6, 0x11: socket.AF_INET, 0x21: socket.AF_INET6}
 
 
@@ -135,17 +135,11 @@ def certified(header: bytes) -> bytes:
     told = [value for kind, value in tlvs(header[16 + (36 if header[13] == 0x21 else 12) :]) if kind == SSL]
     if len(told) > 1 or any(len(value) < 5 for value in told):
         raise PeerFault(400, "more than one TLV about TLS, or one that is too short (proxy-protocol.txt §2.2.6)")
-    # 0 is a certificate that was verified; the field means nothing where none was sent.
-    names = [
-        name
-        for value in told
-        if value[0] & SENT and not any(value[1:5])
-        for kind, name in tlvs(value[5:])
-        if kind == COMMON_NAME
-    ]
+    names = [name for value in told for kind, name in tlvs(value[5:]) if kind == COMMON_NAME]
     if len(names) > 1:
         raise PeerFault(400, "more than one common name (proxy-protocol.txt §2.2.6)")
-    return b"".join(names)
+    # The verdict is 0 for a certificate that is good, and means nothing where none was sent.
+    return names[0] if names and told[0][0] & TLS and told[0][0] & SENT and not any(told[0][1:5]) else b""
 
 
 def tlvs(data: bytes) -> "list[tuple[int, bytes]]":
@@ -153,7 +147,7 @@ def tlvs(data: bytes) -> "list[tuple[int, bytes]]":
     found = []
     while data:
         end = 3 + int.from_bytes(data[1:3], "big")
-        if len(data) < max(end, 3):
+        if len(data) < end:
             raise PeerFault(400, "a TLV that is longer than what it is in (proxy-protocol.txt §2.2)")
         found.append((data[0], data[3:end]))
         data = data[end:]
@@ -166,6 +160,12 @@ def read_address(text: bytes, family: int) -> str:
         return plain_address((socket.inet_ntop(family, socket.inet_pton(family, text.decode("ascii"))),))
     except (OSError, ValueError):
         raise PeerFault(400, "no address where a proxy has to say its visitor's") from None
+
+
+def introduce(client: Client, head: RequestHead) -> str:
+    """Let ``client`` be who sent ``head``, and return his address.  Raises PeerFault 400."""
+    client.address, client.user = visitor(client, head)
+    return client.address
 
 
 def visitor(client: Client, head: RequestHead) -> "tuple[str, bytes]":

@@ -18,7 +18,7 @@ from selsock import cores
 from selsock.errors import PeerGone
 from selsock.handler import adopt as module
 from selsock.handler.adopt import plain_address
-from selsock.model import Limits
+from selsock.model import Limits, Table
 from tests.unit.fakes import PATIENCE, connect
 
 ADOPT = """
@@ -270,7 +270,7 @@ def test_peer_takes_its_answer_at_the_least_rate(
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     client = module.Client(SlowSocket(clock, seconds, count), "192.0.2.1")  # type: ignore[arg-type]  # a fake
-    client.bound(Limits({"bytes_per_second": 100, "connection_seconds": 9000}))
+    client.bound(Table("g1", True, Limits({"bytes_per_second": 100, "connection_seconds": 9000})))
     try:
         client.write(bytes(100_000))
         found = "sent"

@@ -15,7 +15,7 @@ from selsock.handler.adopt import GRACE_SECONDS, Client
 from selsock.handler.head import HeadBuffer, RequestHead, read_head
 from selsock.handler.serve import body as body_module
 from selsock.handler.serve.body import DRAIN_BYTES, NOT_IN_TRAILERS, Body
-from selsock.model import Limits
+from selsock.model import Limits, Table
 from tests.unit.fakes import connect
 
 LAST = b"0\r\n\r\n"
@@ -33,7 +33,7 @@ class Exchanged:
         self.buffer = HeadBuffer(self.limits.head_bytes)
         self.peer, self.client = connect()
         self.peer.setblocking(False)
-        self.client.bound(self.limits)
+        self.client.bound(Table("g1", True, self.limits))
         self.send(f"POST / HTTP/1.{minor}\r\nHost: dog.example\r\n{head}\r\n".encode() + content)
         self.body = Body(self.client, self.buffer, self.head(), self.limits)
 

@@ -424,6 +424,7 @@ DOG = tlv(0x22, b"dog")
         # None was sent; it was not verified; it has no name; nothing is said of TLS; the proxy speaks for itself.
         (version_2(tls(1, 0, DOG)), b""),
         (version_2(tls(0, 0, DOG)), b""),
+        (version_2(tls(6, 0, DOG)), b""),
         (version_2(tls(7, 1, DOG)), b""),
         (version_2(tls(7, 2**31, DOG)), b""),
         (version_2(tls(7, 0)), b""),
@@ -450,7 +451,9 @@ BEYOND = "a TLV that is longer than what it is in"
         (version_2(tls(7, 0, DOG), tls(0, 1)), SHORT),
         (version_2(tlv(0x20, b"\7\0\0\0")), SHORT),
         (version_2(tls(7, 0, DOG, tlv(0x22, b"cat"))), TWICE),
+        (version_2(tls(7, 1, DOG, tlv(0x22, b"cat"))), TWICE),
         (version_2(tls(7, 0, DOG[:-1])), BEYOND),
+        (version_2(tls(1, 1, DOG[:-1])), BEYOND),
         (version_2(tls(7, 0, DOG) + b"\0"), BEYOND),
         (version_2(tls(7, 0, DOG) + b"\0\0"), BEYOND),
         (version_2(tlv(1, b"h2")[:-1]), BEYOND),

@@ -180,6 +180,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 			-e 's|/var/lib/selsock/table.cdb|$(PREFIX)/share/selsock/welcome.cdb|' \
 			build/welcome/etc/systemd/system/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; \
 	done
+	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/lib/systemd/system units/selsock-pam.socket units/selsock-pam@.service
 	install -p -m 644 -D packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/selsock.conf
 	install -p -m 644 -D packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/selsock.conf
 	install -p -m 644 -D build/welcome/var/lib/selsock/table.cdb $(DESTDIR)$(PREFIX)/share/selsock/welcome.cdb

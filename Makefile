@@ -38,7 +38,7 @@ VM_PACKAGES = chromium
 VM_ALONE = package applications
 
 # The services beside the handler, in /usr/libexec/selsock.
-SERVICES = identify
+SERVICES = identify pam
 
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
@@ -170,7 +170,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
 	sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
 	for program in $(SERVICES); do \
-		sed 's|@CODE@|$(CODE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
+		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
 	done
 	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate
 	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/* $(DESTDIR)$(PREFIX)/bin/selsock-generate
@@ -180,7 +180,6 @@ install-selsock: $(MAN_PAGES) build/welcome
 			-e 's|/var/lib/selsock/table.cdb|$(PREFIX)/share/selsock/welcome.cdb|' \
 			build/welcome/etc/systemd/system/$$unit >$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit; \
 	done
-	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/lib/systemd/system units/selsock-pam.socket units/selsock-pam@.service
 	install -p -m 644 -D packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/selsock.conf
 	install -p -m 644 -D packaging/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/selsock.conf
 	install -p -m 644 -D build/welcome/var/lib/selsock/table.cdb $(DESTDIR)$(PREFIX)/share/selsock/welcome.cdb

@@ -74,19 +74,23 @@ def groups_of(account: pwd.struct_passwd) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if UserName.accepts(name)))
 
 
+def outcome(question: bytes) -> Person | Refused | Unable:
+    """What is to be answered."""
+    try:
+        return answer(question)
+    except (Refused, Unable) as reason:
+        return reason
+
+
 def main() -> None:
     """Answer the one question of the connection that systemd hands over (sd_listen_fds(3))."""
     (descriptor,) = daemon.listen_fds()
     with socket.socket(fileno=descriptor) as connection:
         connection.settimeout(QUESTION_SECONDS)
-        outcome: Person | Refused | Unable
         try:
-            outcome = answer(connection.recv(PACKET_BYTES))
-        except (Refused, Unable) as no:
-            outcome = no
+            connection.sendall(packet(outcome(connection.recv(PACKET_BYTES))))
         except OSError as error:
             sys.exit(f"<3>{error}")
-        connection.sendall(packet(outcome))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ PROVIDERS = {
     "_selinux": "python3-libselinux",
     "_crypt_r": "python3-crypt-r",
     "jinja2": "python3-jinja2",
+    "libpam.so.0": "pam",
     "systemd": "python3-systemd",
     "yaml": "python3-pyyaml",
     "semodule": "policycoreutils",
@@ -169,7 +170,8 @@ def test_requirements_are_what_is_used(query: Query) -> None:
 
 
 def outside(module: ast.Module) -> set[str]:
-    """The modules that are imported from outside the standard library and selsock, and the programs that are run."""
+    """The modules that are imported from outside the standard library and selsock, the libraries that are loaded, and the
+    programs that are run."""
     found: set[str] = set()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
@@ -178,6 +180,8 @@ def outside(module: ast.Module) -> set[str]:
             found.add((node.module or "").partition(".")[0])
         elif isinstance(node, ast.List) and node.elts and isinstance(node.elts[0], ast.Constant):
             found |= {str(node.elts[0].value)} & PROGRAMS
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "ctypes.CDLL":
+            found |= {str(word.value) for word in node.args if isinstance(word, ast.Constant) and word.value}
     return found - set(sys.stdlib_module_names) - {"selsock"}
 
 
@@ -238,6 +242,7 @@ def test_every_path_has_a_label(installed: Path) -> None:
     assert {path: found for path, found in types.items() if found.startswith("selsock_")} == {
         "/etc/selsock": "selsock_passwd_t",
         "/etc/selsock/vhost.yaml": "selsock_passwd_t",
+        "/usr/libexec/selsock/pam": "selsock_pam_exec_t",
         "/usr/libexec/selsock/serve": "selsock_exec_t",
         "/usr/share/selsock/welcome": "selsock_welcome_content_t",
         "/usr/share/selsock/welcome/index.html": "selsock_welcome_content_t",

@@ -30,22 +30,26 @@ LISTEN = """listen:
   - {address: 443, proxy: protocol, from: 10.0.2.2}
   - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol}
 """
+# What a process needs that begins in an administrator's session, by ssh, and enters the domain by setcon.
+ENTERED = """
+(roletype unconfined_r {name})
+(allow unconfined_t {name} (process (dyntransition)))
+(allow {name} unconfined_t (fd (use)))
+(allow {name} sshd_t (fd (use)))
+(allow {name} sshd_t (fifo_file (getattr read write)))
+(allow {name} sshd_t (unix_stream_socket (getattr read write)))
+"""
 # Domains of processes that connect there: the one that the listener names, one that the policy lets connect although it
-# is another, and one that it does not.  Each begins in an administrator's session and enters its domain by setcon.
+# is another, and one that it does not.
 PROXY_POLICY = (
     "".join(
         f"""
 (type {name})
-(roletype unconfined_r {name})
 (typeattributeset domain ({name}))
-(allow unconfined_t {name} (process (dyntransition)))
 (allow {name} self (unix_stream_socket (connect create getattr read setopt getopt shutdown write)))
-(allow {name} unconfined_t (fd (use)))
-(allow {name} sshd_t (fd (use)))
-(allow {name} sshd_t (fifo_file (getattr write)))
-(allow {name} sshd_t (unix_stream_socket (getattr read write)))
 (allow {name} var_run_t (dir (search)))
 """
+        + ENTERED.format(name=name)
         for name in ("tests_proxy_t", "tests_other_t", "tests_stranger_t")
     )
     + """
@@ -54,6 +58,8 @@ PROXY_POLICY = (
 (allow tests_other_t selsock_t (unix_stream_socket (connectto)))
 """
 )
+# Domains of ours that a test speaks for.
+SPEAKING_POLICY = ENTERED.format(name="selsock_t") + ENTERED.format(name="selsock_identify_t")
 
 
 def demo_yaml() -> str:

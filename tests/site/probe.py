@@ -80,6 +80,13 @@ def do_stream(_: str) -> str:
     return "connected"
 
 
+def do_ask(path: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.connect(path)
+        connection.send(b"alice\0alice-reads-1")
+        return connection.recv(65536).decode()
+
+
 def do_claim(name: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as claimed:
         claimed.bind("\0" + name)

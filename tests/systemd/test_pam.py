@@ -187,6 +187,21 @@ def test_one_may_keep_users_out(machine: NativeMachine) -> None:
         machine.run(["mv", "/root/selsock.pam", "/etc/pam.d/selsock"])
 
 
+def test_wrong_passwords_may_be_counted(machine: NativeMachine) -> None:
+    """By pam_faillock, which keeps its files in the one directory that may be written to."""
+    stack = ["auth required pam_faillock.so preauth deny=2", "auth sufficient pam_unix.so"]
+    stack += ["auth [default=die] pam_faillock.so authfail deny=2", "account required pam_unix.so"]
+    machine.run(["mkdir", "-p", "/run/faillock"])
+    service(machine, "\n".join(stack) + "\n")
+    try:
+        answers = ask(machine, *[question("sha", "no")] * 2, question("sha"), question("yes"))
+        assert [answer.split()[0] for answer in answers] == ["refused", "refused", "refused", "granted"]
+        machine.run(["faillock", "--user", "sha", "--reset"])
+        assert ask(machine, question("sha")) == ["granted sha\ngroup divers\ngroup sha\n"]
+    finally:
+        machine.run(["cp", "/root/selsock.pam", "/etc/pam.d/selsock"])
+
+
 def test_a_changed_password_holds_at_once(machine: NativeMachine) -> None:
     """Nothing is remembered from one question to the next."""
     machine.run(["useradd", "late"])

@@ -12,7 +12,16 @@ import pytest
 from tests.machines import image
 from tests.machines.evidence import pytest_configure, pytest_runtest_makereport, reporter
 from tests.machines.vm import VirtualMachine
-from tests.site import LOGINS, PROBE_POLICY, PROBE_START, PROXY_POLICY, files, machine_yaml, probe_files
+from tests.site import (
+    LOGINS,
+    PROBE_POLICY,
+    PROBE_START,
+    PROXY_POLICY,
+    SPEAKING_POLICY,
+    files,
+    machine_yaml,
+    probe_files,
+)
 from tests.vm.expected_avcs import is_expected
 
 __all__ = [
@@ -44,7 +53,12 @@ def site() -> image.Recipe:
     return image.Recipe(
         machine_yaml(),
         {**files(), **probe_files()},
-        {"selsock_probe": PROBE_POLICY, "tests_proxies": PROXY_POLICY, "tests_logins": LOGINS},
+        {
+            "selsock_probe": PROBE_POLICY,
+            "tests_logins": LOGINS,
+            "tests_proxies": PROXY_POLICY,
+            "tests_speaking": SPEAKING_POLICY,
+        },
         VARIANTS,
     )
 

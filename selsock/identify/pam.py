@@ -33,8 +33,8 @@ def parse(question: bytes) -> tuple[UserName, bytes]:
         raise Refused("a name that no user has") from None
     if not password:
         raise Refused("an empty password")
-    if b"\0" in password or len(password) > PASSWORD_BYTES:
-        raise Refused(f"a password with a NUL in it, or of more than {PASSWORD_BYTES} bytes")
+    if b"\0" in password or b"\n" in password or len(password) > PASSWORD_BYTES:
+        raise Refused(f"a password of more than one line, or of more than {PASSWORD_BYTES} bytes")
     return user, password
 
 

@@ -17,7 +17,7 @@ vhosts:
   a.example:
     root: /srv/vhosts/a
     auth: {basic: {realm: A, pam: true}}
-    contexts: [{user: sha, context: public}]
+    contexts: [{group: divers, context: public}]
 """
 SOCKET = "/run/selsock/pam"
 PASSWORD = "swims at dawn, 6°"
@@ -115,9 +115,10 @@ def test_who_may_not_come_in(machine: NativeMachine, user: str, password: str, r
         (b"\0" + PASSWORD.encode(), "refused a name that no user has\n"),
         (b"y\xffes\0x", "refused a name that no user has\n"),
         (b"a:b\0x", "refused a name that no user has\n"),
-        (question("yes") + b"\0", "refused a password with a NUL in it, or of more than 511 bytes\n"),
-        (question("yes", "x" * 512), "refused a password with a NUL in it, or of more than 511 bytes\n"),
-        (question("yes", "x" * 511), "refused wrong password\n"),
+        (question("yes") + b"\0", "refused a password of more than one line, or of more than 510 bytes\n"),
+        (question("yes", "x" * 511), "refused a password of more than one line, or of more than 510 bytes\n"),
+        (question("yes", "x" * 510), "refused wrong password\n"),
+        (question("yes", f"{PASSWORD}\n"), "refused a password of more than one line, or of more than 510 bytes\n"),
     ],
 )
 def test_questions_that_are_none(machine: NativeMachine, data: bytes, answer: str) -> None:
@@ -173,6 +174,24 @@ def test_without_its_pam_service_nobody_comes_in(machine: NativeMachine) -> None
         assert ask(machine, question("yes")) == ["unable there is no PAM service selsock\n"]
     finally:
         machine.run(["mv", "/root/selsock.pam", "/etc/pam.d/selsock"])
+
+
+def test_each_module_may_ask_for_itself(machine: NativeMachine) -> None:
+    """And is told the same password."""
+    service(machine, "auth required pam_unix.so\n" * 3 + "account required pam_unix.so\n")
+    try:
+        answers = ask(machine, question("sha"), question("sha", "no"))
+        assert answers == ["granted sha\ngroup divers\ngroup sha\n", "refused wrong password\n"]
+    finally:
+        machine.run(["cp", "/root/selsock.pam", "/etc/pam.d/selsock"])
+
+
+def test_the_longest_password(machine: NativeMachine) -> None:
+    """Is read whole."""
+    machine.run(["useradd", "long"])
+    machine.run(["chpasswd", "--crypt-method", "SHA512"], input=f"long:{'x' * 510}\n")
+    answers = ask(machine, question("long", "x" * 510), question("long", "x" * 509))
+    assert answers == ["granted long\ngroup long\n", "refused wrong password\n"]
 
 
 def test_one_may_keep_users_out(machine: NativeMachine) -> None:

@@ -9,20 +9,20 @@ import grp
 import os
 import pwd
 import socket
+from pathlib import Path
 
 import pytest
 from systemd import daemon  # type: ignore[import-untyped]  # no stubs
 
 from selsock.identify import libpam, pam
 from selsock.identify.answer import Refused, Unable
-from selsock.identify.libpam import CONV_ERR, SUCCESS, Answers, Message, Response
 
 DIVER = pwd.struct_passwd(("diver", "x", 1000, 1000, "", "/", "/bin/false"))
 
 
-@pytest.mark.parametrize("password", [b"x", b"x" * 511, b"colon:in:it", "°".encode(), b" ", b"line\nend"])
+@pytest.mark.parametrize("password", [b"x", b"x" * 510, b"colon:in:it", "°".encode(), b" ", b"\r"])
 def test_a_question(password: bytes) -> None:
-    """Whatever the password is made of, but for NUL."""
+    """Whatever the password is made of, but for NUL and line end."""
     assert pam.parse(b"diver\0" + password) == ("diver", password)
 
 
@@ -41,9 +41,10 @@ def test_a_name(name: str) -> None:
         (b"\xff\0x", "a name that no user has"),
         (b"x" * 256 + b"\0x", "a name that no user has"),
         (b"diver\0", "an empty password"),
-        (b"diver\0a\0", "a password with a NUL in it, or of more than 511 bytes"),
-        (b"diver\0\0", "a password with a NUL in it, or of more than 511 bytes"),
-        (b"diver\0" + b"x" * 512, "a password with a NUL in it, or of more than 511 bytes"),
+        (b"diver\0a\0", "a password of more than one line, or of more than 510 bytes"),
+        (b"diver\0line\nend", "a password of more than one line, or of more than 510 bytes"),
+        (b"diver\0\0", "a password of more than one line, or of more than 510 bytes"),
+        (b"diver\0" + b"x" * 511, "a password of more than one line, or of more than 510 bytes"),
     ],
 )
 def test_refused_without_asking(question: bytes, reason: str) -> None:
@@ -109,42 +110,38 @@ def test_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pam.groups_of(DIVER) == ("divers", "domain users")
 
 
-def converse(answers: Answers, *styles: int) -> tuple[int, list[bytes | None]]:
-    """The status, and the answers, of a conversation with messages of ``styles``."""
-    messages = [Message(style, b"Password: ") for style in styles]
-    pointers = (ctypes.POINTER(Message) * len(styles))(*(ctypes.pointer(message) for message in messages))
-    responses = ctypes.POINTER(Response)()
-    status = answers.function(len(styles), pointers, ctypes.byref(responses), None)
-    if ctypes.cast(responses, ctypes.c_void_p).value is None:
-        return status, []
-    return status, [ctypes.cast(responses[number].text, ctypes.c_char_p).value for number in range(len(styles))]
+def test_what_is_said() -> None:
+    """Lines of standard input, and nothing of what is written; afterwards everything is as it was."""
+    before = [os.fstat(number) for number in range(3)]
+    with libpam.said(b"secret") as asked:
+        line = os.read(0, 7)
+        os.write(2, b"Password: ")
+        assert asked.anything()
+        assert os.read(0, 1) == b""
+    assert line == b"secret\n"
+    assert [os.fstat(number).st_ino for number in range(3)] == [file.st_ino for file in before]
 
 
-HIDDEN, SHOWN, ERROR, INFO = 1, 2, 3, 4
+def test_whether_anybody_asked() -> None:
+    """Who reads nothing has not."""
+    with libpam.said(b"secret") as asked:
+        assert not asked.anything()
 
 
-@pytest.mark.parametrize(
-    ("styles", "answers"),
-    [
-        ([HIDDEN], [b"secret"]),
-        ([INFO, HIDDEN, ERROR], [None, b"secret", None]),
-        ([HIDDEN, HIDDEN], [b"secret", b"secret"]),
-        ([ERROR], [None]),
-    ],
-)
-def test_what_a_module_is_told(styles: list[int], answers: list[bytes | None]) -> None:
-    """The password, where it is asked for; nothing, where something is said."""
-    conversation = Answers(b"secret")
-    assert converse(conversation, *styles) == (SUCCESS, answers)
-    assert conversation.given == (HIDDEN in styles)
+def test_no_descriptor_is_left() -> None:
+    """Not even where something fails."""
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(Unable), libpam.said(b"secret"):
+        raise Unable("so")
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
-@pytest.mark.parametrize("styles", [[SHOWN], [HIDDEN, SHOWN], [7], [0]])
-def test_what_a_module_is_not_told(styles: list[int]) -> None:
-    """There is nobody who could be asked for anything else: the password is not for it."""
-    conversation = Answers(b"secret")
-    assert converse(conversation, *styles) == (CONV_ERR, [])
-    assert not conversation.given
+def test_without_a_service_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libpam would ask another one."""
+    monkeypatch.setattr(libpam, "DIRECTORIES", (tmp_path,))
+    with pytest.raises(Unable) as unable:
+        libpam.verify("diver", b"secret")
+    assert str(unable.value) == "there is no PAM service selsock"
 
 
 @pytest.mark.parametrize("status", sorted({*range(1, 32)} - {*libpam.REFUSALS}))

@@ -104,6 +104,7 @@ def files() -> Files:
         **{f"/srv/vhosts/mapped/{path}index.html": page("Mapped") for path in ("", "own/", "far/")},
         "/srv/vhosts/paired/index.html": page("Paired"),
         "/srv/vhosts/unruled/index.html": page("Unruled"),
+        "/srv/vhosts/guarded/index.html": page("Guarded"),
         "/etc/selsock/mapped.htpasswd": (ALICE + BOB + CAROL, 0o644),
         "/etc/selsock/mapped.htgroup": (b"editors: carol alice\n", 0o644),
         "/etc/selsock/mapped.map": (b"bob writer:s0:c102\ncarol *\n", 0o644),

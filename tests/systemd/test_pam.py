@@ -12,12 +12,11 @@ from tests.systemd.conftest import Boot
 VHOST_YAML = """selinux: optional
 listen: [80]
 domains: {public: {}}
-default_context: public:s0
 vhosts:
   a.example:
     root: /srv/vhosts/a
     auth: {basic: {realm: A, pam: true}}
-    contexts: [{group: divers, context: public}]
+    contexts: [{group: divers, context: "public:s0"}]
 """
 SOCKET = "/run/selsock/pam"
 PASSWORD = "swims at dawn, 6°"
@@ -54,13 +53,14 @@ USERS = {
 def machine(boot: Boot) -> Iterator[NativeMachine]:
     with boot(VHOST_YAML, {"/srv/vhosts/a/index.html": (b"hello", 0o644)}) as machine:
         machine.run(["groupadd", "divers"])
+        machine.run(["useradd", "walker"])
+        machine.run(["chpasswd"], input=f"walker:{PASSWORD}\n")
         for user, (method, change) in USERS.items():
             if user != "root":
                 machine.run(["useradd", "--groups", "divers", user])
             machine.run(["chpasswd", "--crypt-method", method], input=f"{user}:{PASSWORD}\n")
             if change:
                 machine.run([*change, user])
-        machine.run(["systemctl", "start", "selsock-pam.socket"])
         yield machine
 
 
@@ -246,3 +246,36 @@ def test_no_process_remains(machine: NativeMachine) -> None:
     assert machine.run(["systemctl", "list-units", "--plain", "--no-legend", "selsock-pam@*"]).stdout == ""
     script = f"import socket; c = socket.socket(1, socket.SOCK_SEQPACKET); c.connect('{SOCKET}'); print(c.recv(9))"
     assert machine.run(["python3", "-c", script]).stdout == "b''\n"
+
+
+def status(machine: NativeMachine, user: str, password: str) -> int:
+    """What a visitor gets."""
+    words = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header", "Host: a.example"]
+    return int(machine.run([*words, "--user", f"{user}:{password}", "http://127.0.0.1/"]).stdout)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "expected"),
+    [
+        ("sha", PASSWORD, 200),
+        ("sha", "no", 401),
+        ("gone", PASSWORD, 401),
+        ("root", PASSWORD, 401),
+        ("walker", PASSWORD, 403),
+    ],
+)
+def test_signing_in(machine: NativeMachine, user: str, password: str, expected: int) -> None:
+    """By HTTP, through all three programs; the socket was started because the configuration needs it."""
+    assert status(machine, user, password) == expected
+
+
+def test_what_pam_cannot_tell_is_our_fault(machine: NativeMachine) -> None:
+    """503, and the journal has the reason."""
+    service(machine, "auth required pam_missing.so\n")
+    mark = machine.cursor()
+    try:
+        assert status(machine, "sha", PASSWORD) == 503
+        reasons = [str(record["MESSAGE"]) for record in machine.journal("--unit=selsock@*", after=mark)]
+    finally:
+        machine.run(["cp", "/root/selsock.pam", "/etc/pam.d/selsock"])
+    assert [reason for reason in reasons if "pam_authenticate: Module is unknown" in reason] != []

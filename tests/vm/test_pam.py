@@ -3,7 +3,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +12,14 @@ from tests.visitor import curl
 
 SOCKET = "/run/selsock/pam"
 PASSWORD = "dives at noon"
-USERS = {"diver": [], "gone": ["chage", "--expiredate", "0"], "stale": ["chage", "--lastday", "0"]}
+# Of each user: what he is in, and what happened to his account.
+USERS = {
+    "diver": ("divers", []),
+    "swimmer": ("", []),
+    "walker": ("", []),
+    "gone": ("divers", ["chage", "--expiredate", "0"]),
+    "stale": ("divers", ["chage", "--lastday", "0"]),
+}
 # As USER ("0": root), enters a domain, asks each question over a connection of its own, and shows the answers as JSON.
 ASK = """
 import json, os, pwd, socket, sys
@@ -41,15 +47,13 @@ print(json.dumps(answers))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def users(vm: VirtualMachine) -> Iterator[None]:
-    """Real users of the machine, by its own programs; and the service, which nothing wants in this site."""
-    vm.ssh("groupadd divers; systemctl start selsock-pam.socket")
-    for user, change in USERS.items():
-        vm.ssh(f"useradd --groups divers {user} && chpasswd", input=f"{user}:{PASSWORD}\n")
+def users(vm: VirtualMachine) -> None:
+    """Real users of the machine, by its own programs."""
+    vm.ssh("groupadd divers")
+    for user, (group, change) in USERS.items():
+        vm.ssh(f"useradd --groups '{group}' {user} && chpasswd", input=f"{user}:{PASSWORD}\n")
         if change:
             vm.ssh(shlex.join([*change, user]))
-    yield
-    vm.ssh("systemctl stop selsock-pam.socket")
 
 
 def ask(
@@ -63,6 +67,52 @@ def ask(
 
 def type_of(context: str) -> str:
     return context.split(":")[2]
+
+
+@pytest.mark.parametrize(
+    ("user", "context"),
+    [("diver", "selsock_writer_t:s0:c121"), ("swimmer", "selsock_reader_t:s0:c120")],
+    ids=["by his group", "by his name"],
+)
+def test_signing_in(vm: VirtualMachine, user: str, context: str) -> None:
+    """A user of the machine is served in the context that a rule has for his group, or for him; nothing is denied."""
+    mark = vm.mark()
+    answer = curl(vm.http_port(80), "http://guarded.example/", f"{user}:{PASSWORD}")
+    assert (answer.status, "Guarded" in answer.content) == (200, True)
+    (outcome,) = vm.journal("SELSOCK_EVENT=outcome", since=mark)
+    assert str(outcome["_SELINUX_CONTEXT"]).split(":", 2)[2] == context
+
+
+@pytest.mark.parametrize(
+    ("credentials", "status"),
+    [
+        ("", 401),
+        ("diver:wrong", 401),
+        ("diver:", 401),
+        ("nobody-here:wrong", 401),
+        (f"gone:{PASSWORD}", 401),
+        (f"stale:{PASSWORD}", 401),
+        (f"root:{PASSWORD}", 401),
+        (f"walker:{PASSWORD}", 403),
+    ],
+)
+def test_not_signing_in(vm: VirtualMachine, credentials: str, status: int) -> None:
+    """401 for whom PAM refuses; 403 for one whom it takes and no rule has."""
+    assert curl(vm.http_port(80), "http://guarded.example/", credentials).status == status
+
+
+def test_without_the_service_nobody_can_tell(vm: VirtualMachine) -> None:
+    """503, whatever the password, and the reason in the journal; and it is well again when the service is."""
+    url = "http://guarded.example/"
+    vm.ssh("systemctl mask --runtime --now selsock-pam.socket")
+    try:
+        mark = vm.mark()
+        assert [curl(vm.http_port(80), url, f"diver:{word}").status for word in (PASSWORD, "wrong")] == [503, 503]
+        reasons = [str(record["MESSAGE"]) for record in vm.journal("--unit=selsock@*", since=mark)]
+    finally:
+        vm.ssh("systemctl unmask --runtime selsock-pam.socket && systemctl start selsock-pam.socket")
+    assert [reason for reason in reasons if SOCKET in reason] != []
+    assert curl(vm.http_port(80), url, f"diver:{PASSWORD}").status == 200
 
 
 def test_the_socket_is_labelled(vm: VirtualMachine) -> None:

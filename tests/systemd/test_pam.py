@@ -15,8 +15,10 @@ domains: {public: {}}
 vhosts:
   a.example:
     root: /srv/vhosts/a
+    domain: public
+    range: s0
     auth: {basic: {realm: A, pam: true}}
-    contexts: [{group: divers, context: "public:s0"}]
+    contexts: [{group: divers}]
 """
 SOCKET = "/run/selsock/pam"
 PASSWORD = "swims at dawn, 6°"

@@ -21,6 +21,10 @@ EXPECTED: list[tuple[dict[str, str], str]] = [
         {"permissions": "relabelfrom", "tclass": "file", "scontext": ".*:selsock_dav_t:.*"},
         "shutil.copystat would copy the label with the other attributes; it takes a no",
     ),
+    (
+        {"permissions": "noatsecure|rlimitinh|siginh", "scontext": ".*:selsock_pam_t:.*", "tcontext": ".*:chkpwd_t:.*"},
+        "unix_chkpwd is started with an environment that is cleaned, and with limits and signals of its own",
+    ),
 ]
 
 

@@ -133,6 +133,15 @@ def test_pam_unix_answers(vm: VirtualMachine) -> None:
     ]
 
 
+def test_shadow_that_nobody_may_read(vm: VirtualMachine) -> None:
+    """As Fedora has it: the helper reads it by a capability, which it has in its own domain alone."""
+    vm.ssh("chmod 0 /etc/shadow")
+    try:
+        assert ask(vm, f"diver+{PASSWORD}") == ["granted diver\ngroup diver\ngroup divers\n"]
+    finally:
+        vm.ssh("chmod 640 /etc/shadow")
+
+
 def test_the_audit_log_has_who_signed_in(vm: VirtualMachine) -> None:
     """As for every other service that asks PAM."""
     vm.ssh("auditctl -m before-the-question")

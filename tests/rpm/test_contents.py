@@ -22,6 +22,7 @@ PROVIDERS = {
     "_crypt_r": "python3-crypt-r",
     "jinja2": "python3-jinja2",
     "libpam.so.0": "pam",
+    "libpam_misc.so.0": "pam",
     "systemd": "python3-systemd",
     "yaml": "python3-pyyaml",
     "semodule": "policycoreutils",

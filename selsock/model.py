@@ -19,8 +19,9 @@ METHODS = (
     *(b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK"),  # RFC 4918 §9
 )
 
-# How a location's content is made; the handler has a module of that name for each.
+# How a location's content is made, each in the module of that name.
 KINDS = ("static", "wsgi", "cgi")
+CERTIFICATE = b":certificate"  # in place of the name of a field
 
 
 class Limits:
@@ -54,7 +55,7 @@ LIMITS = {name: value for name, value in vars(Limits).items() if name[0] != "_"}
 
 
 # What a rule may ask, and ``clearance``, which is no condition.
-CONDITIONS = ("user", "group", "address", "method", "anonymous", "any", "map", "assigned", "clearance")
+CONDITIONS = ("user", "group", "address", "method", "anonymous", "any", "map", "assigned", "signed_in", "clearance")
 
 
 class Rule:
@@ -67,7 +68,7 @@ class Rule:
 
     __slots__ = (
         *("anonymous", "any", "assigned", "clearance", "context", "groups"),
-        *("map", "methods", "networks", "source", "users"),
+        *("map", "methods", "networks", "signed_in", "source", "users"),
     )
 
     def __init__(
@@ -83,6 +84,7 @@ class Rule:
         methods: "frozenset[str]" = frozenset(),
         clearance: str = "",
         assigned: bool = False,
+        signed_in: bool = False,
     ) -> None:
         self.context: Final = context
         self.source: Final = source
@@ -95,6 +97,7 @@ class Rule:
         self.methods: Final = methods
         self.clearance: Final = clearance
         self.assigned: Final = assigned
+        self.signed_in: Final = signed_in
 
     @classmethod
     def parse(cls, fields: "list[str]") -> "Rule":
@@ -110,9 +113,9 @@ class Rule:
             raise ValueError("a rule without a condition, or with an unknown clearance")
         users, groups = (frozenset(UserName.parse(name) for name in given[kind]) for kind in ("user", "group"))
         networks, methods = tuple(Network.parse(network) for network in given["address"]), frozenset(given["method"])
-        anonymous, any, assigned = (bool(given[kind]) for kind in ("anonymous", "any", "assigned"))
+        anonymous, any, *who = (bool(given[kind]) for kind in ("anonymous", "any", "assigned", "signed_in"))
         yields = Context.parse(context)
-        return cls(yields, source, users, networks, anonymous, any, map, groups, methods, clearance, assigned)
+        return cls(yields, source, users, networks, anonymous, any, map, groups, methods, clearance, *who)
 
     def entry(self, record: bytes) -> "Rule":
         """What this comes to for a user whose ``record`` is ``TYPE:LEVEL``, either part of which it may leave to us.
@@ -240,9 +243,6 @@ def parse_location(lines: "list[list[str]]") -> Location:
         kind,
         tuple(zip(options[::2], options[1::2], strict=True)),
     )
-
-
-CERTIFICATE = b":certificate"  # no name of a field
 
 
 class Listener:

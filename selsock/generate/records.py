@@ -13,7 +13,8 @@ def rule_fields(rule: Rule) -> list[str]:
     for kind, values in (*named, ("method", sorted(rule.methods))):
         found += [field for value in values for field in (kind, value)]
     found += ["anonymous", ""] * rule.anonymous + ["any", ""] * rule.any + ["map", rule.map] * bool(rule.map)
-    return found + ["assigned", ""] * rule.assigned + ["clearance", rule.clearance] * bool(rule.clearance)
+    found += ["assigned", ""] * rule.assigned + ["signed_in", ""] * rule.signed_in
+    return found + ["clearance", rule.clearance] * bool(rule.clearance)
 
 
 def location_lines(location: Location) -> list[list[str]]:

@@ -30,7 +30,7 @@ from selsock.mls.levels import Level
 from selsock.model import METHODS, Rule
 from selsock.names import Network
 
-CONDITIONS = ("user", "group", "address", "method", "anonymous", "any", "map", "assigned")
+CONDITIONS = ("user", "group", "signed_in", "address", "method", "anonymous", "any", "map", "assigned")
 RULE = (*CONDITIONS, "context")
 
 
@@ -66,11 +66,13 @@ class SourceRule:
     any: bool
     map: Map | None
     assigned: bool
+    signed_in: bool
 
     @property
     def names_users(self) -> bool:
         """Whether it can hold for somebody who has signed in, and for nobody else."""
-        return bool(self.users or self.groups or self.assigned or (self.map is not None and self.map.users))
+        by_map = self.map is not None and self.map.users
+        return bool(self.users or self.groups or self.signed_in or self.assigned or by_map)
 
     def check_provider(self, provider: Provider | None, place: Place) -> None:
         """Raise BadSource at ``place``, the vhost's, where nobody there could tell what this asks."""
@@ -98,7 +100,7 @@ class SourceRule:
         self, context: Context, source: str, limit: str, anonymous: bool = False, any: bool = False, map: str = ""
     ) -> Rule:
         """A rule of the table with the conditions of this entry."""
-        others = self.groups, self.methods, limit, self.assigned
+        others = self.groups, self.methods, limit, self.assigned, self.signed_in
         return Rule(context, source, frozenset(self.users), self.networks, anonymous, any, map, *others)
 
     def mapped(self, given: Map, rule: Rule, around: Partial, pair: Callable[[], Level]) -> Grant:
@@ -147,7 +149,7 @@ def parse_rule(given: Mapping, domains: Domains, maps: Maps) -> SourceRule:
     """One rule: at least one condition, and a context of which any part may be inherited.  Raises BadSource."""
     given.only(RULE)
     if "map" in given.values:
-        given.forbid(("user", "anonymous", "any", "assigned"), "no such key beside map")
+        given.forbid(("user", "signed_in", "anonymous", "any", "assigned"), "no such key beside map")
     file, context = given.get("map"), given.get("context")
     rule = SourceRule(
         given.place,
@@ -160,6 +162,7 @@ def parse_rule(given: Mapping, domains: Domains, maps: Maps) -> SourceRule:
         is_true(given, "any"),
         None if file is None else maps.read(scalar(file), domains),
         is_true(given, "assigned"),
+        is_true(given, "signed_in"),
     )
     check_conditions(rule, given)
     return rule
@@ -179,11 +182,14 @@ def check_conditions(rule: SourceRule, given: Mapping) -> None:
         raise BadSource(given.place, f"expected a condition ({names}), not none")
     if rule.any and len(conditions) > 1:
         given.require("any").refuse("any to stand alone, or the other conditions without it")
-    for key in ("user", "group", "assigned"):
+    for key in ("user", "group", "signed_in", "assigned"):
         if rule.anonymous and key in conditions:
             given.require("anonymous").refuse(f"either {key} or anonymous, since no visitor is both")
-    if rule.context.clearance and not (rule.users or rule.groups or rule.map or rule.assigned):
-        problem = "expected a rule that names users (user, group, map or assigned) for range: clearance, not another"
+    for key in ("user", "group", "assigned"):
+        if rule.signed_in and key in conditions:
+            given.require("signed_in").refuse(f"no signed_in beside {key}, which says more")
+    if rule.context.clearance and not (rule.names_users or rule.map):
+        problem = "expected a rule that names users (user, group, signed_in, map or assigned) for range: clearance, not another"
         raise BadSource(rule.context.place, problem)
 
 

@@ -44,7 +44,7 @@ def matches(rule: Rule, identity: Identity, method: str, address: str) -> bool:
         return False
     if rule.methods and method not in rule.methods:
         return False
-    if rule.anonymous and identity.user is not None:
+    if (rule.anonymous and identity.user is not None) or (rule.signed_in and identity.user is None):
         return False
     return not rule.networks or any(network.contains(address) for network in rule.networks)
 

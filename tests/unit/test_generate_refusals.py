@@ -456,14 +456,14 @@ REFUSED = {
     "rule empty": (
         A + V + "    contexts: [{}]\n",
         (
-            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, address, method, "
+            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, signed_in, address, method, "
             "anonymous, any, map or assigned), not none"
         ),
     ),
     "rule no condition": (
         A + V + "    contexts: [{context: staff}]\n",
         (
-            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, address, method, "
+            "6:16: vhosts.a.example.contexts[0]: expected a condition (user, group, signed_in, address, method, "
             "anonymous, any, map or assigned), not none"
         ),
     ),

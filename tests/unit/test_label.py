@@ -100,6 +100,14 @@ def test_conditions_of_one_rule_must_all_hold() -> None:
         decide(vhost([rule(DOG, users="dog", anonymous=True)]), DOG_USER)
 
 
+def test_signed_in_is_whoever_has_a_name() -> None:
+    """And nobody else: he is asked to sign in."""
+    place = vhost([Rule(DOG, "vhost.yaml:1", signed_in=True)], default=ANY, basic=True)
+    assert (DOG, "vhost.yaml:1") == decide(place, DOG_USER)
+    with pytest.raises(Challenge):
+        decide(place)
+
+
 def test_rule_that_takes_what_is_assigned_holds_for_whom_has_that() -> None:
     """By the line of the rule, with the conditions beside it; whoever has nothing comes to the next rule."""
     asking = Rule(ANY, "vhost.yaml:1", methods=frozenset({"GET"}), assigned=True)

@@ -24,11 +24,11 @@ def rules(draw: st.DrawFn) -> Rule:
     file = draw(st.sampled_from(["", "/etc/selsock/users.map"]))
     groups = draw(st.frozensets(users, max_size=3))
     methods = draw(st.frozensets(st.sampled_from([method.decode() for method in METHODS])))
-    assigned = draw(st.booleans())
+    assigned, signed_in = draw(st.booleans()), draw(st.booleans())
     anyone = draw(st.booleans()) or not (
-        given_users or given_networks or anonymous or file or groups or methods or assigned
+        given_users or given_networks or anonymous or file or groups or methods or assigned or signed_in
     )
-    others = groups, methods, draw(st.sampled_from(["", "meet", "whole"])), assigned
+    others = groups, methods, draw(st.sampled_from(["", "meet", "whole"])), assigned, signed_in
     return Rule(draw(contexts), "vhost.yaml:7", given_users, given_networks, anonymous, anyone, file, *others)
 
 

@@ -65,6 +65,8 @@ def rule(text: str) -> str:
         ("method: PUT", "selsock_public_t:s0:c0,c1 vhost.yaml:8 method PUT"),
         ("method: [PUT, MKCOL]", "selsock_public_t:s0:c0,c1 vhost.yaml:8 method MKCOL method PUT"),
         ("assigned: true", "selsock_public_t:s0:c0,c1 vhost.yaml:8 assigned "),
+        ("signed_in: true", "selsock_public_t:s0:c0,c1 vhost.yaml:8 signed_in "),
+        ("signed_in: true, method: GET, context: staff", "selsock_staff_t:s0:c0,c1 vhost.yaml:8 method GET signed_in "),
         (
             "method: GET, address: 10.0.0.0/8, group: g, user: u, context: staff",
             "selsock_staff_t:s0:c0,c1 vhost.yaml:8 user u group g address 10.0.0.0/8 method GET",
@@ -177,6 +179,21 @@ LEVEL = "a level such as s0 or s0:c1,c5"
             ),
         ),
         (
+            "signed_in: true, anonymous: true",
+            (
+                "8:45: vhosts.a.example.contexts[0].anonymous: expected either signed_in or anonymous, since no visitor is "
+                "both, not 'true'"
+            ),
+        ),
+        (
+            "user: a, signed_in: true",
+            "8:37: vhosts.a.example.contexts[0].signed_in: expected no signed_in beside user, which says more, not 'true'",
+        ),
+        (
+            f"map: {FILE}, signed_in: true",
+            "8:46: vhosts.a.example.contexts[0].signed_in: expected no such key beside map, not 'signed_in'",
+        ),
+        (
             "group: a, anonymous: true",
             (
                 "8:38: vhosts.a.example.contexts[0].anonymous: expected either group or anonymous, since no visitor is "
@@ -201,14 +218,14 @@ LEVEL = "a level such as s0 or s0:c1,c5"
         (
             "any: true, context: {range: clearance}",
             (
-                "8:37: vhosts.a.example.contexts[0].context: expected a rule that names users (user, group, map or "
+                "8:37: vhosts.a.example.contexts[0].context: expected a rule that names users (user, group, signed_in, map or "
                 "assigned) for range: clearance, not another"
             ),
         ),
         (
             "address: 10.0.0.0/8, method: GET, anonymous: true, context: 'staff:clearance'",
             (
-                "8:77: vhosts.a.example.contexts[0].context: expected a rule that names users (user, group, map or "
+                "8:77: vhosts.a.example.contexts[0].context: expected a rule that names users (user, group, signed_in, map or "
                 "assigned) for range: clearance, not another"
             ),
         ),
@@ -286,6 +303,7 @@ FILE_AUTH = "basic: {realm: x, file: /etc/selsock/x.htpasswd}"
     ("auth", "text", "problem"),
     [
         ("", "user: u", "expected auth, since the rule in line 8 names a user, not none"),
+        ("", "signed_in: true", "expected auth, since the rule in line 8 names a user, not none"),
         ("", "group: g", "expected auth, since the rule in line 8 names a user, not none"),
         ("", "assigned: true", "expected auth, since the rule in line 8 names a user, not none"),
         (FILE_AUTH, "group: g", "expected auth with groups, since the rule in line 8 names one, not without"),
@@ -306,6 +324,7 @@ FILE_AUTH = "basic: {realm: x, file: /etc/selsock/x.htpasswd}"
             "expected auth with sql, since the rule in line 8 takes what that assigns, not with proxy",
         ),
         (FILE_AUTH, "user: u", ""),
+        (FILE_AUTH, "signed_in: true", ""),
         ("proxy: {}", "user: u", ""),
         (FILE_AUTH.replace("}", ", groups: /etc/selsock/x.htgroup}"), "group: g", ""),
         ("proxy: {groups: /etc/selsock/x.htgroup}", "group: g", ""),

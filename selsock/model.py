@@ -3,8 +3,8 @@
 
 A table (see ``cdb.py``) has one record ``table`` (format, generation, mode, limits), one record ``host NAME`` for every
 name that a vhost answers to, one record ``listener PORT`` or ``listener PATH`` for every one that a proxy speaks on,
-one record ``map FILE USER`` for every user of a map, and one record ``identity VHOST``, which the handler does not read.  A record is lines of tab-separated fields; names can hold neither
-character.
+one record ``map FILE USER`` for every user of a map, and one record ``identity VHOST``, which the handler does not
+read.  A record is lines of tab-separated fields; names can hold neither character.
 """
 
 from selsock.context import Context, Level

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from selsock.generate.places import parse_password_file
@@ -13,6 +14,9 @@ from selsock.names import Realm
 
 BASIC = ("realm", "file", "pam", "sql", "groups", "remember")
 USER = ":user"
+PLACE = re.compile(rf"(?<!:){USER}\b")  # neither ::user, a cast of PostgreSQL's, nor :username
+URI = re.compile("postgresql://[^ ]*$")
+URI_EXPECTED = "a URI without spaces, such as postgresql:///web?host=/run/postgresql"
 REMEMBER_SECONDS = 86400  # at most
 
 
@@ -74,18 +78,20 @@ def parse_groups(given: Mapping) -> str:
 
 
 def parse_sql(given: Mapping, remember: int) -> Provider:
-    """``{sqlite: FILE or postgresql: CONNINFO, query: TEXT}``.  Raises BadSource."""
+    """``{sqlite: FILE or postgresql: URI, query: TEXT}``.  Raises BadSource."""
     given.only(("sqlite", "postgresql", "query"))
     if ("sqlite" in given.values) == ("postgresql" in given.values):
         given.refuse("one of sqlite and postgresql")
     query = text(scalar(given.require("query")), "a query of one line")
-    if query.count(USER) != 1:
+    if query.count(USER) != 1 or not PLACE.search(query):
         given.require("query").refuse(f"a query with {USER} in one place")
     if "sqlite" in given.values:
         file = parse_password_file(scalar(given.require("sqlite")), "sqlite")
         return Provider(SQLITE, file, query, remember=remember)
-    source = text(scalar(given.require("postgresql")), "a connection string of one line, such as dbname=web")
-    return Provider(POSTGRESQL, source, query, remember=remember)
+    source = scalar(given.require("postgresql"))
+    if not URI.match(text(source, URI_EXPECTED)):
+        source.refuse(URI_EXPECTED)
+    return Provider(POSTGRESQL, source.text, query, remember=remember)
 
 
 def text(given: Scalar, expected: str) -> str:

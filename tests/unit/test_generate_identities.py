@@ -30,8 +30,8 @@ QUERY = "SELECT hash FROM users WHERE name = :user"
             f"sqlite\t/etc/selsock/a.sqlite\t{QUERY}\n",
         ),
         (
-            f"basic: {{realm: x, remember: 1, sql: {{postgresql: dbname=web, query: '{QUERY}'}}}}",
-            f"postgresql\tdbname=web\t{QUERY}\nremember\t1\n",
+            f"basic: {{realm: x, remember: 1, sql: {{postgresql: postgresql:///web, query: '{QUERY}'}}}}",
+            f"postgresql\tpostgresql:///web\t{QUERY}\nremember\t1\n",
         ),
         ("proxy: {}", "proxy\n"),
         ("proxy: {groups: /etc/selsock/a.htgroup}", "proxy\ngroups\t/etc/selsock/a.htgroup\n"),
@@ -112,22 +112,37 @@ def basic(text: str) -> str:
             ),
         ),
         (
-            basic("sql: {postgresql: x, query: 'SELECT 1'}"),
-            "6:58: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not 'SELECT 1'",
+            basic("sql: {postgresql: postgresql:///x, query: 'SELECT 1'}"),
+            "6:72: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not 'SELECT 1'",
         ),
         (
-            basic("sql: {postgresql: x, query: ':user :user'}"),
-            "6:58: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not ':user :user'",
+            basic("sql: {postgresql: postgresql:///x, query: ':user :user'}"),
+            "6:72: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not ':user :user'",
         ),
         (
-            basic('sql: {postgresql: x, query: "a\\tb :user"}'),
-            "6:58: vhosts.a.example.auth.basic.sql.query: expected a query of one line, not 'a\\tb :user'",
+            basic("sql: {postgresql: postgresql:///x, query: ':username'}"),
+            "6:72: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not ':username'",
+        ),
+        (
+            basic("sql: {postgresql: postgresql:///x, query: 'x::user'}"),
+            "6:72: vhosts.a.example.auth.basic.sql.query: expected a query with :user in one place, not 'x::user'",
+        ),
+        (
+            basic('sql: {postgresql: postgresql:///x, query: "a\\tb :user"}'),
+            "6:72: vhosts.a.example.auth.basic.sql.query: expected a query of one line, not 'a\\tb :user'",
         ),
         (
             basic("sql: {postgresql: '', query: ':user'}"),
             (
-                "6:48: vhosts.a.example.auth.basic.sql.postgresql: expected a connection string of one line, such as dbname=web,"
-                " not nothing"
+                "6:48: vhosts.a.example.auth.basic.sql.postgresql: expected a URI without spaces, such as"
+                " postgresql:///web?host=/run/postgresql, not nothing"
+            ),
+        ),
+        (
+            basic("sql: {postgresql: dbname=web, query: ':user'}"),
+            (
+                "6:48: vhosts.a.example.auth.basic.sql.postgresql: expected a URI without spaces, such as"
+                " postgresql:///web?host=/run/postgresql, not 'dbname=web'"
             ),
         ),
         (
@@ -152,7 +167,7 @@ def test_each_mistake_is_named_where_it_stands(auth: str, message: str) -> None:
     st.builds(
         Provider,
         st.sampled_from(KINDS),
-        st.sampled_from(["/etc/selsock/x", "dbname=web host=/run"]),
+        st.sampled_from(["/etc/selsock/x", "postgresql:///web?host=/run"]),
         st.sampled_from(["", QUERY]),
         st.sampled_from(["", "/etc/selsock/htgroup"]),
         st.integers(0, 86400),

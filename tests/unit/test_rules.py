@@ -23,7 +23,7 @@ from selsock.names import UserName
 
 CHECKOUT = Path(__file__).parents[2]
 FILE = "/etc/selsock/users.map"
-DATABASE = "basic: {realm: x, sql: {postgresql: dbname=web, query: select hash where name = :user}}"
+DATABASE = "basic: {realm: x, sql: {postgresql: postgresql:///web, query: select hash where name = :user}}"
 D = "domains: {public: {}, staff: {reads: [public]}, app: {python: true}}\n"
 V = "vhosts:\n  a.example:\n    root: /srv/a\n    domain: public\n    range: auto\n"
 W = D + V + f"    auth: {{{DATABASE}}}\n"

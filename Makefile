@@ -35,10 +35,10 @@ MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs o
 VM_PACKAGES = chromium
 
 # The files of tests/vm that have a machine of their own; all others share one.
-VM_ALONE = package applications
+VM_ALONE = package applications sql
 
 # The services beside the handler, in /usr/libexec/selsock.
-SERVICES = identify pam
+SERVICES = identify pam sql
 
 MAN_PAGES = $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
@@ -109,7 +109,7 @@ vm: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm $(ARGS)
 
-# The same in three, one for each machine.
+# The same in four, one for each machine.
 $(VM_ALONE:%=vm-%): vm-%: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm/test_$*.py $(ARGS)

@@ -34,6 +34,8 @@ _BUILD = (
 _PROXY = "systemd systemd-sysv dbus iproute2 procps curl openssl socat haproxy nginx libnginx-mod-stream"
 # What the applications need that the tests serve, and their clients.  php8.4-cgi first: dokuwiki would take Apache.
 _APPLICATIONS = "php8.4-cgi php-cgi php-sqlite3 php-mbstring dokuwiki git perl libcgi-pm-perl cadaver"
+# A database, and the way to it.
+_SQL = "postgresql python3-asyncpg"
 # What make bench measures beside selsock.
 _BENCH = "python3-crypt-r micro-httpd apache2 libapache2-mpm-itk libapache2-mod-wsgi-py3 nginx-light gunicorn"
 PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
@@ -44,11 +46,18 @@ PACKAGES = {  # name of a tree, "SUITE" or "SUITE-PURPOSE": what it carries
     "bookworm-proxy": _PROXY.split(),
     "trixie-proxy": _PROXY.split(),
     "trixie-applications": f"{_BOTH} {_SELINUX} {_APPLICATIONS}".split(),
+    "bookworm-sql": f"{_BOTH} rpm {_SQL}".split(),  # PostgreSQL 15, asyncpg 0.27
+    "trixie-sql": f"{_BOTH} {_SELINUX} {_SQL}".split(),  # PostgreSQL 17, asyncpg 0.30
 }
 # A tree that begins as a copy of another, whose packages it has: those are installed once, the policy among them.
-_COPIED = {"trixie-build": "trixie", "trixie-applications": "trixie"}
+_COPIED = {
+    "trixie-build": "trixie",
+    "trixie-applications": "trixie",
+    "bookworm-sql": "bookworm",
+    "trixie-sql": "trixie",
+}
 SUITES = ("bookworm", "trixie")
-_BOOTED = ("trixie", "trixie-applications")  # in the VM
+_BOOTED = ("trixie", "trixie-applications", "trixie-sql")  # in the VM
 # Nobody reads these in a test machine; without them its image is made in half the time.
 _LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
 # The initrd loads these alone, and is not compressed: unpacking is slow where the processor is emulated.

@@ -172,8 +172,11 @@ install-selsock: $(MAN_PAGES) build/welcome
 	for program in $(SERVICES); do \
 		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
 	done
-	sed 's|@CODE@|$(CODE)|' packaging/selsock-generate.in >$(DESTDIR)$(PREFIX)/bin/selsock-generate
-	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/* $(DESTDIR)$(PREFIX)/bin/selsock-generate
+	for program in selsock-generate selsockctl; do \
+		sed 's|@CODE@|$(CODE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/bin/$$program || exit; \
+		chmod 755 $(DESTDIR)$(PREFIX)/bin/$$program; \
+	done
+	chmod 755 $(DESTDIR)$(PREFIX)/libexec/selsock/*
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/lib/systemd/system units/*.socket units/*.service
 	for unit in selsock.socket selsock@.service system-selsock.slice; do \
 		sed -e 's|^# Written by selsock-generate .*|# As packaged; selsock-generate writes its own to /etc/systemd/system, which come before these.|' \

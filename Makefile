@@ -46,7 +46,7 @@ SHIPPED = selsock units policy packaging docs/man Makefile pyproject.toml LICENS
 	CHANGELOG.md
 # Whoever checked it out may be another user than the one that builds.
 GIT = git -c safe.directory='$(CURDIR)'
-SHELL_SCRIPTS = .ci/run packaging/completion.bash $(shell $(GIT) ls-files '*.sh' 2>/dev/null)
+SHELL_SCRIPTS = .ci/run packaging/completion.bash packaging/completion-ctl.bash $(shell $(GIT) ls-files '*.sh' 2>/dev/null)
 NEEDS_ROOT = @[ "$$(id -u)" = 0 ] || { echo 'make $@ needs root: it makes root trees and mounts' >&2; exit 1; }
 INSTALL_DATA = install -p -m 644 -D -t
 # Byte code for the Python that runs it: the handler in one file, and selsock-generate as usual.
@@ -194,6 +194,8 @@ install-selsock: $(MAN_PAGES) build/welcome
 		-e 's|@PAM_ACCOUNT@|$(PAM_ACCOUNT)|' packaging/selsock.pam >$(DESTDIR)$(SYSCONFDIR)/pam.d/selsock
 	install -p -m 644 -D packaging/completion.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/selsock-generate
+	install -p -m 644 -D packaging/completion-ctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/selsockctl
 	for page in $(notdir $(MAN_PAGES)); do \
 		install -p -m 644 -D build/man/$$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page || exit; \
 	done

@@ -2,10 +2,12 @@
 """completion.bash: what a real bash offers for a command line of selsock-generate that ends at the cursor."""
 
 import subprocess
+from argparse import _SubParsersAction
 from pathlib import Path
 
 import pytest
 
+from selsock.ctl.__main__ import arguments as ctl_arguments
 from selsock.generate.__main__ import PROGRAM, arguments
 
 COMPLETION = Path(__file__).parents[2] / "packaging/completion.bash"
@@ -97,3 +99,33 @@ def test_no_file_is_offered_where_none_is_taken(folder: Path, before: list[str])
 def test_option_is_completed_by_its_beginning(folder: Path, word: str, wanted: list[str]) -> None:
     """All that begin so."""
     assert wanted == offered(folder, word)
+
+
+def offered_ctl(folder: Path, *words: str) -> list[str]:
+    """The same of selsockctl."""
+    script = SCRIPT.replace(PROGRAM, "selsockctl")
+    command = [
+        "bash",
+        "--norc",
+        "--noprofile",
+        "-c",
+        script,
+        "bash",
+        str(COMPLETION.with_name("completion-ctl.bash")),
+        *words,
+    ]
+    done = subprocess.run(command, check=True, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert "" == done.stderr
+    return sorted(done.stdout.split("\0")[:-1])
+
+
+def test_selsockctl_is_completed_too(folder: Path) -> None:
+    """Commands, the options of each as the parser has them, and a file to explain."""
+    (commands,) = [action for action in ctl_arguments()._actions if isinstance(action, _SubParsersAction)]
+    assert [*sorted(["--help", "--version"]), *sorted(commands.choices)] == offered_ctl(folder, "")
+    for name, parser in commands.choices.items():
+        known = {option for action in parser._actions for option in action.option_strings} - {"-h"}
+        assert sorted(known) == offered_ctl(folder, name, "-")
+    assert FILES == offered_ctl(folder, "explain", "")
+    assert [] == offered_ctl(folder, "explain", "--host", "")
+    assert ["PATCH", "POST", "PUT"] == offered_ctl(folder, "explain", "--method", "P")

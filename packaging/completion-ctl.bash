@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# selsockctl: its commands, their options, and a configuration to explain.
+
+_selsockctl() {
+	local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} before=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "explain list --version --help" -- "$current")
+		return
+	fi
+	case $command:$before:$current in
+	explain:--method:*) mapfile -t COMPREPLY < <(compgen -W "GET HEAD POST PUT DELETE OPTIONS PATCH" -- "$current") ;;
+	explain:--host:* | explain:--user:* | explain:--group:* | explain:--address:*) ;;
+	explain:--path:* | explain:--assigned:* | explain:--clearance:*) ;;
+	explain:*:-*) mapfile -t COMPREPLY < <(compgen -W "--host --user --group --address --path --method --assigned --clearance --json --help" -- "$current") ;;
+	explain:*) mapfile -t COMPREPLY < <(compgen -f -X "!*.yaml" -o plusdirs -- "$current") ;;
+	list:*) mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$current") ;;
+	esac
+}
+complete -o filenames -F _selsockctl selsockctl

@@ -14,6 +14,8 @@ FOREIGN = """domains: {public: {}}
 vhosts:
   a.example:
     root: /srv/none
+    domain: public
+    range: s0
     contexts: [{any: true, context: "TYPE:s0"}]
 """
 

@@ -19,7 +19,7 @@ RICH = "selinux-policy-default"
 # What selsock imports beside the standard library, and the programs that it runs: the package that has it.
 PROVIDERS = {
     "_selinux": "python3-libselinux",
-    "_crypt_r": "python3-crypt-r",
+    "crypt_r": "python3-crypt-r",
     "jinja2": "python3-jinja2",
     "libpam.so.0": "pam",
     "libpam_misc.so.0": "pam",
@@ -30,6 +30,7 @@ PROVIDERS = {
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
 }
+RECOMMENDED = {"asyncpg": "python3-asyncpg"}  # for databases alone
 
 
 SYSTEM_DIRECTORIES = {
@@ -43,7 +44,13 @@ SYSTEM_DIRECTORIES = {
         "/usr/lib/tmpfiles.d",
     ),
     *("/usr/libexec", "/usr/share", "/usr/share/bash-completion/completions", "/usr/share/doc", "/usr/share/licenses"),
-    *("/usr/share/man/man5", "/usr/share/man/man8", "/var/lib", "/var/lib/selinux/default/active/modules/200"),
+    *(
+        "/usr/share/man/man1",
+        "/usr/share/man/man5",
+        "/usr/share/man/man8",
+        "/var/lib",
+        "/var/lib/selinux/default/active/modules/200",
+    ),
 }
 BLOG = """policy_module(blog, 1.0)
 type blog_t;
@@ -157,7 +164,8 @@ def test_requirements_are_what_is_used(query: Query) -> None:
     used: set[str] = set()
     for path in (CHECKOUT / "selsock").rglob("*.py"):
         used |= outside(ast.parse(path.read_text()))
-    assert used == set(PROVIDERS)
+    assert used == {*PROVIDERS, *RECOMMENDED}
+    assert query("selsock", "--recommends") == list(RECOMMENDED.values())
     required = query("selsock", "--requires")
     named = {word for line in required for word in re.findall(r"^\(?([a-z][\w-]+)", line)} - {
         "rpmlib",
@@ -183,7 +191,7 @@ def outside(module: ast.Module) -> set[str]:
             found |= {str(node.elts[0].value)} & PROGRAMS
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "ctypes.CDLL":
             found |= {str(word.value) for word in node.args if isinstance(word, ast.Constant) and word.value}
-    return found - set(sys.stdlib_module_names) - {"selsock"}
+    return found - set(sys.stdlib_module_names) - {"selsock", "crypt"}  # which Python had up to 3.12
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -243,8 +251,10 @@ def test_every_path_has_a_label(installed: Path) -> None:
     assert {path: found for path, found in types.items() if found.startswith("selsock_")} == {
         "/etc/selsock": "selsock_passwd_t",
         "/etc/selsock/vhost.yaml": "selsock_passwd_t",
+        "/usr/libexec/selsock/identify": "selsock_identify_exec_t",
         "/usr/libexec/selsock/pam": "selsock_pam_exec_t",
         "/usr/libexec/selsock/serve": "selsock_exec_t",
+        "/usr/libexec/selsock/sql": "selsock_sql_exec_t",
         "/usr/share/selsock/welcome": "selsock_welcome_content_t",
         "/usr/share/selsock/welcome/index.html": "selsock_welcome_content_t",
         "/var/lib/selsock": "selsock_table_t",

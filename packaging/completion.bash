@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# selsock-generate: its options, one directory for --output, one configuration.  bash-completion loads this file on
+# selsock-generate: its options, a directory for --output, a file for --import, one configuration.  bash-completion loads this file on
 # demand; nothing of its library is used.
 
 _selsock_generate() {
@@ -8,8 +8,9 @@ _selsock_generate() {
 	for ((index = 1; index < COMP_CWORD; index++)); do
 		word=${COMP_WORDS[index]}
 		case $before:$word in
-		--output:=) continue ;; # bash splits --output=DIR into three words
+		--output:= | --import:=) continue ;; # bash splits --output=DIR into three words
 		--output:*) word="" ;;
+		--import:*) word="" file="" ;;
 		*:--renew | *:--remove) file="" ;;
 		*:-*) ;;
 		*) file="" ;;
@@ -20,7 +21,9 @@ _selsock_generate() {
 	case $before:$current in
 	--output:=) mapfile -t COMPREPLY < <(compgen -d) ;;
 	--output:*) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-	*:-*) mapfile -t COMPREPLY < <(compgen -W "--output --check --diff --renew --remove --version --help" -- "$current") ;;
+	--import:=) mapfile -t COMPREPLY < <(compgen -f) ;;
+	--import:*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+	*:-*) mapfile -t COMPREPLY < <(compgen -W "--output --check --diff --import --renew --remove --version --help" -- "$current") ;;
 	*) [ -z "$file" ] || mapfile -t COMPREPLY < <(compgen -f -X "!*.yaml" -o plusdirs -- "$current") ;;
 	esac
 }

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from selsock import __version__
+from selsock.generate.apache.convert import imported
+from selsock.generate.apache.maps import rewritten
+from selsock.generate.apache.text import comment
 from selsock.generate.apply import apply
 from selsock.generate.difference import difference
 from selsock.generate.faults import MachineFault
@@ -54,6 +57,9 @@ def arguments() -> Arguments:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="only say whether the configuration is good")
     what.add_argument("--diff", action="store_true", help="show what would change (below DIR with --output)")
+    what.add_argument(
+        "--import", metavar="FILE", type=Path, dest="apache", help="write what httpd.conf says as vhost.yaml"
+    )
     what.add_argument("--renew", action="store_true", help="apply anew what is in force, as an upgrade of selsock does")
     what.add_argument("--remove", action="store_true", help="undo all that applying has done on this machine")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -64,7 +70,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """The arguments of the command line; exits with status 2 when they do not go together."""
     parser = arguments()
     given = parser.parse_args(argv)
-    alone = "--renew" if given.renew else "--remove" if given.remove else ""
+    alone = "--import" if given.apache else "--renew" if given.renew else "--remove" if given.remove else ""
     if (given.check or alone) and given.output:
         parser.error(f"argument {alone or '--check'}: not allowed with argument --output")
     if alone and given.source:
@@ -77,7 +83,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def check_source(parser: Arguments, source: Path | None) -> None:
     """Refuse what can not be a source, since rules, ledger and the record of what is in force name it."""
     if source is None:
-        parser.error("one of the arguments vhost.yaml --renew --remove is required")
+        parser.error("one of the arguments vhost.yaml --import --renew --remove is required")
     if not AbsolutePath.accepts(f"/{source.name}"):
         parser.error(f"expected a file name of letters, digits and ._-+@=~, not {source.name!r}")
     if "\n" in str(source.absolute()):
@@ -106,6 +112,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(given: argparse.Namespace) -> int:
     """Do what the options say; return the exit status.  Raises what ``main`` catches."""
+    if given.apache:
+        return import_apache(given.apache)
     if not (given.check or given.diff or given.output) and os.geteuid() != 0:
         raise MachineFault("only root can apply a configuration or undo it; --check and --output DIR need no root")
     if given.renew:
@@ -139,6 +147,18 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
     selinux = Selinux()
     check_roots(site.vhost.root for site in configuration.sites)
     apply(configuration, plan, selinux, say)
+    return DONE
+
+
+def import_apache(file: Path) -> int:
+    """Write what ``file`` of Apache says, and tell on stderr what is missing; return the exit status.
+
+    Raises what ``main`` catches.
+    """
+    text, missing = rewritten(file) if file.suffix == ".map" else imported(file)
+    sys.stdout.write(text)
+    for line in missing:
+        print(comment(line)[2:], file=sys.stderr)
     return DONE
 
 

@@ -85,7 +85,15 @@ def test_output_is_a_directory(folder: Path, words: list[str], wanted: list[str]
     assert wanted == offered(folder, *words)
 
 
-@pytest.mark.parametrize("before", [["--renew"], ["--remove"], ["vhost.yaml"], ["--check", "vhost.yaml"]])
+@pytest.mark.parametrize("words", [["--import", ""], ["--import", "="]])
+def test_import_is_any_file(folder: Path, words: list[str]) -> None:
+    """Apache's files have all kinds of names."""
+    assert ["my out", "my vhost.yaml", "out", "vhost.yaml", "vhost.yaml.ranges"] == offered(folder, *words)
+
+
+@pytest.mark.parametrize(
+    "before", [["--renew"], ["--remove"], ["vhost.yaml"], ["--check", "vhost.yaml"], ["--import", "out"]]
+)
 def test_no_file_is_offered_where_none_is_taken(folder: Path, before: list[str]) -> None:
     """What takes no configuration, and a second one; options are still offered."""
     assert [] == offered(folder, *before, "")

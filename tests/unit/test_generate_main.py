@@ -195,8 +195,12 @@ def test_scripts_that_nobody_could_run_are_a_warning(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "selsock-generate: one of the arguments vhost.yaml --renew --remove is required"),
-        (["--check"], "selsock-generate: one of the arguments vhost.yaml --renew --remove is required"),
+        ([], "selsock-generate: one of the arguments vhost.yaml --import --renew --remove is required"),
+        (["--check"], "selsock-generate: one of the arguments vhost.yaml --import --renew --remove is required"),
+        (["--import"], "selsock-generate: argument --import: expected one argument"),
+        (["--import", "a", "vhost.yaml"], "selsock-generate: argument --import: not allowed with argument vhost.yaml"),
+        (["--import", "a", "--output", "x"], "selsock-generate: argument --import: not allowed with argument --output"),
+        (["--import", "a", "--check"], "selsock-generate: argument --check: not allowed with argument --import"),
         (["--renew", "vhost.yaml"], "selsock-generate: argument --renew: not allowed with argument vhost.yaml"),
         (["--remove", "vhost.yaml"], "selsock-generate: argument --remove: not allowed with argument vhost.yaml"),
         (["--renew", "--output", "x"], "selsock-generate: argument --renew: not allowed with argument --output"),

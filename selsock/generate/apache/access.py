@@ -45,7 +45,9 @@ class Condition:
         if self.groups is not None and other.groups is not None and self.groups != other.groups:
             return None
         users = self.users if other.users is None else other.users if self.users is None else self.users & other.users
-        methods = self.methods if other.methods is None else other.methods & (self.methods or other.methods)  # never empty
+        methods = (
+            self.methods if other.methods is None else other.methods & (self.methods or other.methods)
+        )  # never empty
         networks = common(self.networks, other.networks)
         if any(found is not None and not found for found in (users, methods, networks)):
             return None

@@ -96,6 +96,15 @@ def networks(expression: str) -> list[str]:
     return [f"{ipaddress.IPv4Address(number)}/{32 - free}" for number, free in found]
 
 
+def meant(expression: str) -> str:
+    """What may have been meant by ``expression`` if its dots were dots and it began where the address does."""
+    try:
+        found = networks("^" + re.sub(r"\\?\.(?![*+?{])", r"\\.", expression.removeprefix("^")))
+    except ValueError:
+        return "say it with address"
+    return f"if {', '.join(found)} is meant, say that with address"
+
+
 def joined(found: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Disjoint networks in rising order, two halves of one put together wherever there are."""
     kept: list[tuple[int, int]] = []

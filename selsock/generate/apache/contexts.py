@@ -31,6 +31,10 @@ INVARIABLY = re.compile(r"[A-Za-z()|^$]*")  # of an expression for methods: read
 MOST_USERS = 1000
 
 
+ANYBODY = Condition()
+LOWEST = frozenset({"s0"})
+
+
 class Untold(Exception):
     """Something that no rule can say; the message is the reason."""
 
@@ -63,6 +67,7 @@ class Rule:
     map: str = ""
     assigned: bool = False
     place: str = ""
+    levels: frozenset[str] = frozenset()  # of a map
 
     @property
     def names_users(self) -> bool:
@@ -99,6 +104,7 @@ class Translation:
         self.visitors = visitors
         self.root = root
         self.refuse = refuse
+        self.listed = False  # whether users are written out where Apache had whoever has signed in
 
     def rules(self, entries: list[Directive], setters: list[Directive]) -> list[Rule]:
         """What ``entries`` of mod_selinux say, with the variables of ``setters``.  Raises BadSource."""
@@ -113,15 +119,19 @@ class Translation:
                     new, last = self.by_variable(entry, setters)
             except Untold as error:
                 self.refuse(entry, f"{error}; nobody is let in whom the rules before it do not name")
+                for other in entries[entries.index(entry) + 1 :]:
+                    self.refuse(other, f"it stands behind {entry.place}")
                 return found
             found += new
             if last:
                 return found
         if entries:
-            self.refuse(entries[-1], "whom it names no context for is not let in; mod_selinux had the server's own context")
+            self.refuse(
+                entries[-1], "whom it names no context for is not let in; mod_selinux had the server's own context"
+            )
         return found
 
-    def by_value(self, entry: Directive, context: Given, asked: Condition = Condition()) -> list[Rule]:
+    def by_value(self, entry: Directive, context: Given, asked: Condition = ANYBODY) -> list[Rule]:
         """``context`` for whoever is let in and meets ``asked``."""
         found = []
         for condition in self.visitors.access:
@@ -138,6 +148,7 @@ class Translation:
         if not condition.signed_in or condition.users is not None or condition.groups is not None:
             return replace(condition, signed_in=False)
         users = self.visitors.users
+        self.listed = self.listed or users is not None
         return None if users is None else replace(condition, signed_in=False, users=users)
 
     def by_map(self, entry: Directive) -> tuple[list[Rule], bool]:
@@ -149,7 +160,9 @@ class Translation:
                 line = given.anonymous or given.anyone
                 found += [self.rule(condition, line)] if line else []
             elif given.anonymous is None and given.anyone is None and condition.users is None:
-                found.append(Rule(replace(condition, signed_in=False), map=given.file, place=entry.place))
+                levels = frozenset(Given.parse(text).range for text in given.lines) - {""}
+                asked = replace(condition, signed_in=False)
+                found.append(Rule(asked, map=given.file, place=entry.place, levels=levels))
             else:
                 found += self.expanded(condition, given)
         return found, given.anyone is not None
@@ -193,7 +206,7 @@ class Translation:
             if not self.visitors.database:
                 raise Untold("the variable is not from a query that can be carried over")
             asked = [replace(c, signed_in=False) for c in self.visitors.access if c.names_users]
-            return [Rule(condition, assigned=True, place=entry.place) for condition in asked], False
+            return [Rule(one, assigned=True, place=entry.place, levels=LOWEST) for one in asked], False
         found: list[Rule] = []
         values = assignments(name, setters)
         for condition, text, place in values:
@@ -236,6 +249,8 @@ def asked(setter: Directive, attribute: str, expression: str) -> Condition:
             found = frozenset(method for method in METHOD_NAMES if re.search(expression, method, flags))
             if found:
                 return Condition(methods=found)
-    except (ValueError, re.error) as error:
-        raise Untold(f"{setter.place}: {error}") from None
+    except ValueError as error:
+        raise Untold(f"{setter.place}: {error}; {addresses.meant(expression)}") from None
+    except re.error as error:
+        raise Untold(f"{setter.place}: expected a regular expression, not {expression!r} ({error})") from None
     raise Untold(f"{setter.place}: no rule can ask for {attribute} {expression}")

@@ -12,7 +12,7 @@ from selsock.generate.apache.report import Report
 from selsock.generate.apache.servers import Server
 from selsock.generate.apache.sites import Site, SiteBuilder
 from selsock.generate.apache.syntax import Directive
-from selsock.generate.apache.text import Group, comment, listed
+from selsock.generate.apache.text import Group, comment, comments, listed
 from selsock.generate.configuration import configure
 from selsock.generate.listeners import Listen, canonical
 from selsock.generate.places import parse_root, within
@@ -25,6 +25,7 @@ HEAD = (
     "Sections <IfModule> were read where the configuration loads the module, or loads none at all; <IfDefine> by its Defines.",
     "A name that is not here gets 421, while Apache had its first host for it.",
 )
+RESOLVED = ("define", "serverroot", "undefine")
 
 
 def imported(file: Path) -> tuple[str, list[str]]:
@@ -35,6 +36,9 @@ def imported(file: Path) -> tuple[str, list[str]]:
     reader = read(file)
     tree = reader.read()
     report = Report()
+    for directive in tree:
+        if directive.name in RESOLVED:
+            report.use(directive)
     for directive, why in reader.notes:
         report.refuse(directive, why)
     listens = listening(tree, report)
@@ -133,7 +137,11 @@ def written(file: Path, listens: list[Listen], sites: list[tuple[Site, Group]], 
     lines += ["", "vhosts:" if domains else "vhosts: {}"]
     for site, group in sites:
         lines += ["", *((comment if site.unfit else str)(f"  {line}") for line in group.lines(site))]
-    lines += ["", comment("Not carried over, or not as it was:"), *(comment(text) for text in missing)] if missing else []
+    lines += (
+        ["", comment("Not carried over, or not as it was:"), *(line for text in missing for line in comments(text))]
+        if missing
+        else []
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,7 @@ class Reader:
 
     def __init__(self, file: Path, modules: bool) -> None:
         self.file = file
-        self.root = file.parent
+        self.root = file.absolute().parent
         self.modules = modules  # whether those that are loaded decide; else all are taken for loaded
         self.loaded: set[str] = set()
         self.defined: dict[str, str] = {}
@@ -107,12 +107,12 @@ class Reader:
         names = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern] * os.path.lexists(pattern)
         if not names and directive.name == "include":
             directive.refuse(f"a file that exists ({pattern})")
-        for name in (file for name in names for file in files(Path(name))):
+        for path in (path for name in names for path in files(Path(name))):
             try:
-                data = content(name)
+                data = content(path)
             except OSError as error:
-                directive.refuse(f"a file that can be read ({name}: {error.strerror})")
-            yield from self.resolved(directives(data, str(name)), depth)
+                directive.refuse(f"a file that can be read ({path}: {error.strerror})")
+            yield from self.resolved(directives(data, str(path)), depth)
 
 
 def files(path: Path) -> list[Path]:

@@ -34,6 +34,11 @@ class Auth:
     groups: str = ""
 
     @property
+    def file(self) -> str:
+        """The password file, or the source of the database."""
+        return self.provider[0][1]
+
+    @property
     def database(self) -> bool:
         """Whether a database says who it is."""
         return self.provider[0][0] in DRIVERS.values()

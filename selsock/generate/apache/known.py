@@ -43,10 +43,9 @@ REASONS = {
         SSLRandomSeed SSLSessionCache SSLSessionCacheTimeout SSLSessionTickets SSLProtocol SSLCipherSuite SSLPassPhraseDialog
         SSLHonorCipherOrder SSLCompression SSLUseStapling SSLStaplingCache SSLStaplingResponderTimeout SSLCertificateFile
         SSLStaplingReturnResponderErrors SSLCertificateKeyFile SSLCertificateChainFile SSLCACertificateFile
-        SSLCACertificatePath SSLOptions SSLCryptoDevice SSLProxyEngine SSLOpenSSLConfCmd SSLStrictSNIVHostCheck
-        BrowserMatch BrowserMatchNoCase""",
+        SSLCACertificatePath SSLOptions SSLCryptoDevice SSLProxyEngine SSLOpenSSLConfCmd SSLStrictSNIVHostCheck""",
     "files .htaccess are never read": "AccessFileName",
-    "environment: in wsgi or cgi says this here": "PassEnv UnsetEnv",
+    "environment: in wsgi or cgi says this here": "PassEnv UnsetEnv BrowserMatch BrowserMatchNoCase",
     "python, venv and environment of wsgi say this here": """
         WSGIProcessGroup WSGIApplicationGroup WSGIDaemonProcess WSGIPythonPath WSGIPythonHome WSGISocketPrefix
         WSGIRestrictEmbedded WSGIRestrictStdin WSGIRestrictStdout WSGIScriptReloading WSGIPassAuthorization WSGICaseSensitivity
@@ -59,7 +58,9 @@ HARMLESS = {name.lower(): reason for reason, names in REASONS.items() for name i
 PROXYING = ("proxy", "proxymatch")  # sections that are about what ProxyPass does, which closes its location
 
 # Sections for the files .htaccess and the like; dot-files are never shown here.
-DOT_FILES = re.compile(r"(?:~\s*)?[\"']?(?:\^\\\.(?:ht)?|\.ht\*|\.\*|\^\\\.\(?:?(?:htaccess|htpasswd|ht|git|svn)[^|]*)[\"']?")
+DOT_FILES = re.compile(
+    r"(?:~\s*)?[\"']?(?:\^\\\.(?:ht)?|\.ht\*|\.\*|\^\\\.\(?:?(?:htaccess|htpasswd|ht|git|svn)[^|]*)[\"']?"
+)
 
 
 def harmless(directive: Directive) -> str:

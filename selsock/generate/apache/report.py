@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from selsock.generate.apache.access import REQUIRE
 from selsock.generate.apache.known import harmless
 from selsock.generate.apache.syntax import Directive
+from selsock.mls.levels import runs
 
 
 class Report:
@@ -19,6 +21,8 @@ class Report:
     def use(self, directive: Directive) -> None:
         """Note that ``directive`` is carried over, if there is no reason why not."""
         self.used.add(directive)
+        for inner in directive.inside or () if directive.name in REQUIRE else ():
+            self.use(inner)
 
     def refuse(self, directive: Directive, reason: str) -> None:
         """Note why ``directive`` is not carried over, or not as it is."""
@@ -44,9 +48,16 @@ class Report:
                 yield from ((directive, reason) for reason in reasons)
             elif directive not in self.used:
                 yield directive, harmless(directive) or "it is about nothing that is carried over"
-            yield from self.left(directive.inside or [])
+            if reasons or directive in self.used or not harmless(directive):  # else the section says it all
+                yield from self.left(directive.inside or [])
 
 
 def located(places: dict[str, list[int]]) -> str:
     """``FILE:LINE,LINE`` for each file."""
-    return ", ".join(f"{file}:{','.join(map(str, dict.fromkeys(lines)))}" for file, lines in places.items())
+    return ", ".join(f"{file}:{','.join(spans(sorted(set(lines))))}" for file, lines in places.items())
+
+
+def spans(lines: list[int]) -> Iterator[str]:
+    """``LINE`` or ``LINE-LINE``, for rising numbers."""
+    for first, last in runs(lines):
+        yield f"{first}-{last}" if last > first else f"{first}"

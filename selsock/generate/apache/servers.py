@@ -24,7 +24,8 @@ AUTH = ("authtype", "authname", "authbasicprovider", "authuserfile", "authgroupf
 DATABASE = ("dbdriver", "dbdparams")
 # Of a server as such; what they say is asked for where it is needed.
 SERVER = ("documentroot", "servername", "serveralias", "serverpath", "listen", "define", "undefine", *DATABASE)
-SHOWN = ("alias", "scriptalias", "wsgiscriptalias")
+SHOWN = ("alias", "scriptalias")
+APPLICATION = ("wsgiscriptalias",)  # mod_wsgi is asked behind mod_alias
 ELSEWHERE = ("redirect", "redirectpermanent", "redirecttemp", "proxypass")
 
 
@@ -80,12 +81,11 @@ class Server:
     def mappings(self) -> Iterator[Mapped]:
         """What leads elsewhere than below the document root, in the order in which Apache asks.  Raises BadSource."""
         layers = list(reversed(self.layers))
-        for names in (ELSEWHERE, SHOWN):
+        for names in (ELSEWHERE, SHOWN, APPLICATION):
             for directive in (directive for layer in layers for directive in layer if directive.name in names):
-                words = directive.words()
-                url = next((word for word in words if word.startswith("/")), "/")
-                path = words[1] if directive.name in SHOWN and len(words) > 1 else ""
-                yield Mapped(clean(url), clean(path) if path.startswith("/") else "", directive)
+                path = "" if names is ELSEWHERE else "".join(directive.words()[1:2])
+                if nameable(address(directive)):
+                    yield Mapped(address(directive), clean(path) if path.startswith("/") else "", directive)
 
     def at(self, url: str) -> tuple[str, Mapped | None]:
         """Which file or directory is shown at ``url``, and what leads there when it is not the document root."""
@@ -104,7 +104,8 @@ class Server:
         for section in self.sections("directory"):
             path = clean(section.word())
             places = [("/", self.root), *((mapped.url, mapped.path) for mapped in self.mapped)]
-            found |= {joined(url, below(path, top)) for url, top in places if top and within(path, top)}
+            urls = (joined(url, below(path, top)) for url, top in places if top and within(path, top))
+            found |= {url for url in urls if self.at(url)[0] == path}
         return sorted(found)
 
     def settings(self, url: str) -> Settings:
@@ -134,7 +135,11 @@ class Server:
     def fold(self, found: Settings, layer: list[Directive]) -> None:
         """Add what ``layer`` says to what was said around it.  Raises BadSource."""
         at_server = any(layer is one for one in self.layers)
-        for names, replaced in ((REQUIRE, found.require), (COMPATIBLE, found.compatible), (("directoryindex",), found.index)):
+        for names, replaced in (
+            (REQUIRE, found.require),
+            (COMPATIBLE, found.compatible),
+            (("directoryindex",), found.index),
+        ):
             given = [directive for directive in layer if directive.name in names]
             if given:
                 replaced[:] = given
@@ -146,26 +151,35 @@ class Server:
                 found.setters.append(directive)
             elif directive.name == "options":
                 found.listing = listing(directive, found.listing)
-            elif self.is_told(directive, at_server):
-                continue
-            elif not harmless(directive):
+                self.report.refuse(
+                    directive, "Indexes is listing: true, and the rest is nothing here; no link is followed"
+                )
+            elif not self.is_told(directive, at_server) and not harmless(directive):
                 found.closing.append(directive)
-                continue
-            else:
-                continue
-            self.report.use(directive)
         for directive in (*found.require, *found.compatible, *found.index, *found.entries):
             self.report.use(directive)
 
     def is_told(self, directive: Directive, at_server: bool) -> bool:
         """Whether ``directive`` counts in another way than as a part of what holds here."""
-        if directive.name in (*REQUIRE, *COMPATIBLE, *ENTRIES, "directoryindex"):
+        if directive.name in (*REQUIRE, *COMPATIBLE, *ENTRIES, "directoryindex", "define", "undefine"):
             return True
         if not at_server:
             return False
         if directive.name in ("directory", "location"):
             return literal(directive)
-        return directive.name in (*SERVER, *SHOWN, *ELSEWHERE)
+        if directive.name in (*SHOWN, *APPLICATION, *ELSEWHERE):
+            return nameable(address(directive))
+        return directive.name in SERVER
+
+
+def address(directive: Directive) -> str:
+    """The path that a directive of ``SHOWN``, ``APPLICATION`` or ``ELSEWHERE`` is for.  Raises BadSource."""
+    return clean(next((word for word in directive.words() if word.startswith("/")), "/"))
+
+
+def nameable(path: str) -> bool:
+    """Whether ``path`` can be a key of ``locations``."""
+    return path == "/" or AbsolutePath.accepts(path)
 
 
 def clean(path: str) -> str:
@@ -189,7 +203,7 @@ def literal(section: Directive) -> bool:
         path = section.word()
     except BadSource:
         return False
-    return path.startswith("/") and (clean(path) == "/" or AbsolutePath.accepts(clean(path)))
+    return path.startswith("/") and nameable(clean(path))
 
 
 def listing(options: Directive, before: bool) -> bool:

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selsock.generate.apache.access import Alternatives, compatible, either, every, required
-from selsock.generate.apache.contexts import Given, Rule, Translation, Visitors
+from selsock.generate.apache.contexts import ANYBODY, SETTERS, Given, Rule, Translation, Visitors
 from selsock.generate.apache.identities import Auth, NoAuth, auth, users
 from selsock.generate.apache.servers import Mapped, Server, Settings, below, joined
 from selsock.generate.apache.syntax import Directive
 from selsock.generate.contents import Application, FileName
 from selsock.generate.places import within
-from selsock.names import HostName
+from selsock.names import AbsolutePath, HostName
 
 INDEX = ("index.html",)
 NAMELESS = "localhost"
@@ -43,6 +43,7 @@ class Location:
     content: Content
     closed: dict[str, None]
     auth: Auth | None = None
+    listed: bool = False
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class Site:
 
     def levels(self) -> list[str]:
         """The levels that rules give."""
-        return [rule.context.range for location in self.locations for rule in location.rules if rule.context.range]
+        rules = [rule for location in self.locations for rule in location.rules]
+        return sorted({level for rule in rules for level in (rule.context.range, *rule.levels) if level})
 
 
 class SiteBuilder:
@@ -84,12 +86,20 @@ class SiteBuilder:
         site = Site(self.name(), self.aliases(), section.place if section else "the main server", self.server.root, [])
         for location in locations:
             if location.auth is not None and site.auth not in (None, location.auth):
-                location.closed["visitors sign in otherwise than elsewhere in this host, which has one way for all"] = None
+                location.closed["visitors sign in otherwise than elsewhere in this host, which has one way for all"] = (
+                    None
+                )
             elif location.auth is not None:
                 site.auth = location.auth
         site.locations = distinct(locations)
+        if site.auth is not None and any(location.listed for location in locations):
+            site.notes.append(
+                f"Whoever may sign in is written out: those that {site.auth.file} has today, and no others."
+            )
         if site.name == NAMELESS:
-            site.notes.append("No ServerName: say which name it answers to.  There is no virtual host for unknown names.")
+            site.notes.append(
+                "No ServerName: say which name it answers to.  There is no virtual host for unknown names."
+            )
         for directive in (d for layer in self.server.layers for d in layer if d.name in ("assignuserid", "ruidgid")):
             site.notes.append(f"{directive.place}: its processes were of {directive.text}; here its range is its own.")
         return site
@@ -129,24 +139,33 @@ class SiteBuilder:
             self.refuse(directive, CLOSING.get(directive.name, "it may restrict; what it holds for is closed"))
             closed[f"{directive.place}: {directive}"] = None
         content = self.content(settings, path, mapped, closed)
+        at = "" if url == "/" else f"at {url}: "
         found: Auth | None = None
         access = self.access(settings)
         if any(condition.names_users for condition in access):
             try:
                 found = auth(settings, self.server, self.root)
             except NoAuth as error:
-                self.tell(settings, str(error))
+                self.tell(settings, f"{at}{error}")
                 access = tuple(condition for condition in access if not condition.names_users)
         if found is not None and not found.groups:
             access = self.without_groups(settings, access)
         visitors = Visitors(access, None if found is None else users(found), found is not None and found.database)
-        translation = Translation(visitors, self.root, self.refuse)
+        translation = Translation(visitors, self.root, lambda given, why: self.refuse(given, f"{at}{why}"))
         if settings.entries or not settings.require:
-            rules = translation.rules(settings.entries, settings.setters) or [Rule(one) for one in access if not settings.entries]
+            rules = translation.rules(settings.entries, settings.setters) or [
+                Rule(one) for one in access if not settings.entries
+            ]
         else:
             rules = translation.by_value(settings.require[0], Given())
-        rules = list(dict.fromkeys(rules))
-        return Location(url, rules, content, closed, found if any(rule.names_users for rule in rules) else None)
+        rules = reached(dict.fromkeys(rules))
+        places = {rule.place for rule in rules}
+        for directive in (*settings.setters, *(settings.auth.values() if found else ())):
+            if directive.place in places or directive.name not in SETTERS:
+                self.server.report.use(directive)
+        return Location(
+            url, rules, content, closed, found if any(rule.names_users for rule in rules) else None, translation.listed
+        )
 
     def access(self, settings: Settings) -> Alternatives:
         """Whom Apache lets in.  Raises BadSource."""
@@ -160,14 +179,16 @@ class SiteBuilder:
 
     def tell(self, settings: Settings, reason: str) -> None:
         """Say of each Require that it lets nobody in who has to sign in."""
-        for directive in (*settings.require, *settings.auth.values()):
+        for directive in settings.require:
             self.refuse(directive, f"{reason}; nobody can sign in")
 
     def without_groups(self, settings: Settings, access: Alternatives) -> Alternatives:
         """``access`` without those who are let in by a group, of which no file tells."""
         if any(condition.groups is not None for condition in access):
             for directive in settings.require:
-                self.refuse(directive, "no AuthGroupFile that can be read here says who is in a group; it lets nobody in")
+                self.refuse(
+                    directive, "no AuthGroupFile that can be read here says who is in a group; it lets nobody in"
+                )
         return tuple(condition for condition in access if condition.groups is None)
 
     def content(self, settings: Settings, path: str, mapped: Mapped | None, closed: dict[str, None]) -> Content:
@@ -178,7 +199,9 @@ class SiteBuilder:
                 self.refuse(settings.index[-1], f"expected {FileName.expected}, not {name!r}")
         names = tuple(dict.fromkeys(name for name in index if FileName.accepts(name)))
         root = self.server.root
-        if not path or not within(path, root):
+        if not AbsolutePath.accepts(path) or not within(path, root):
+            if mapped is not None:
+                self.refuse(mapped.directive, "it leads out of the root; closed")
             where = f"{mapped.directive.place}: {mapped.directive}" if mapped else "no DocumentRoot"
             closed[f"nothing of it lies in the root: {where}"] = None
             return Content("static", "")
@@ -203,6 +226,16 @@ class SiteBuilder:
             return Content(kind, mapped.path)
         self.refuse(mapped.directive, "closed, for it can not be said as it is")
         return Content("static", mapped.path)
+
+
+def reached(given: Iterable[Rule]) -> list[Rule]:
+    """``given`` up to the first that holds for everybody."""
+    found: list[Rule] = []
+    for rule in given:
+        found.append(rule)
+        if rule.condition == ANYBODY and not rule.names_users:
+            break
+    return found
 
 
 def distinct(given: list[Location]) -> list[Location]:

@@ -15,6 +15,7 @@ from typing import NoReturn
 from selsock.generate.source import BadSource, in_utf_8, shown
 
 LINE = 65536  # characters of a line, with those that it goes on in
+SHOWN = 100  # characters of a directive in a message
 WORD = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"']\S*))""", re.DOTALL)
 SECTION = re.compile(r"<(/?)([^\s<>]+)\s*(.*)>", re.DOTALL)
 
@@ -40,6 +41,7 @@ class Directive:
 
     def __str__(self) -> str:
         text = " ".join(f"{self.written} {self.text}".split())
+        text = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
         return text if self.inside is None else f"<{text}>"
 
     def refuse(self, expected: str) -> NoReturn:
@@ -106,7 +108,9 @@ def directives(data: bytes, file: str) -> list[Directive]:
             inside[-1].append(opened[-1])
             inside.append(opened[-1].inside or [])
         elif not opened or opened[-1].name != section[2].lower() or section[3]:
-            raise BadSource(f"{file}:{number}", f"expected the end of the section that was opened last, not {shown(line)}")
+            raise BadSource(
+                f"{file}:{number}", f"expected the end of the section that was opened last, not {shown(line)}"
+            )
         else:
             opened.pop().inside = inside.pop()
     if opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable
 
 from selsock.generate.apache.contexts import Given, Rule
@@ -14,7 +15,7 @@ from selsock.generate.apache.sites import INDEX, Location, Site
 from selsock.mls.levels import Level
 
 PLAIN = re.compile(r"[A-Za-z0-9/_.][A-Za-z0-9/_.@+=~:-]*(?<!:)")
-WIDTH = 200  # characters of a comment
+WIDTH = 118  # characters of a line of a comment
 DOMAINS = {
     frozenset(): ("public", "{}"),
     frozenset({"python"}): ("applications", "{python: true}"),
@@ -39,9 +40,14 @@ def paired(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def comment(text: str) -> str:
-    """``text`` on one line of printable characters, as a comment."""
-    line = "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return f"# {line if len(line) <= WIDTH else line[:WIDTH] + '…'}"
+    """``text`` in printable characters on one line, as a comment."""
+    return "# " + "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def comments(text: str) -> list[str]:
+    """``text`` as a comment of as many lines as it takes."""
+    lines = textwrap.wrap(comment(text)[2:], WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+    return [f"# {line}" for line in lines]
 
 
 def rule(given: Rule) -> str:
@@ -74,7 +80,9 @@ def auth(given: Auth) -> str:
     kind, source = given.provider[0]
     pairs = [("realm", scalar(given.realm))]
     if given.database:
-        pairs.append(("sql", paired([(kind, scalar(source)), *((key, scalar(text)) for key, text in given.provider[1:])])))
+        pairs.append(
+            ("sql", paired([(kind, scalar(source)), *((key, scalar(text)) for key, text in given.provider[1:])]))
+        )
     else:
         pairs.append((kind, scalar(source)))
     return paired([("basic", paired(pairs + ([("groups", scalar(given.groups))] if given.groups else [])))])
@@ -108,7 +116,9 @@ class Group:
         shared = [] if len(self.sites) == 1 else [("range", lowest(lowest(site.levels()) for site in self.sites))]
         scripts = {loc.content.path for site in self.sites for loc in site.locations if loc.content.kind == "cgi"}
         found = [f"  /: {paired(shared)}"] if shared else []
-        found += [f"  {below(path, self.root) or '/'}: {paired([('access', 'execute'), *shared])}" for path in sorted(scripts)]
+        found += [
+            f"  {below(path, self.root) or '/'}: {paired([('access', 'execute'), *shared])}" for path in sorted(scripts)
+        ]
         return ["content:", *found] if found else []
 
     def lines(self, site: Site) -> list[str]:
@@ -117,19 +127,25 @@ class Group:
         body = [f"aliases: {listed(site.aliases)}"] if site.aliases else []
         body += [f"root: {scalar(self.root)}", f"domain: {self.domain}", f"range: {scalar(self.range(site))}"]
         if site.levels():
-            body.append(comment("Applying labels all files of the root at one level, whatever they had by hand: see content."))
+            body += comments(
+                "Applying labels the files of the root anew; what had another level by hand needs a line in content."
+            )
         body += [f"auth: {auth(site.auth)}"] if site.auth else []
         body += [*self.content(), *rules(top)]
         locations = [line for location in (top, *others) for line in self.location(location, top)]
         body += ["locations:", *(f"  {line}" for line in locations)] if locations else []
-        notes = [comment(text) for text in (site.place, *([site.unfit] if site.unfit else []), *site.notes)]
-        return [*notes, f"{scalar(site.name)}:", *(f"  {line}" for line in body)]
+        notes = [text for text in (site.place, site.unfit, *site.notes) if text]
+        return [
+            *(line for text in notes for line in comments(text)),
+            f"{scalar(site.name)}:",
+            *(f"  {line}" for line in body),
+        ]
 
     def location(self, given: Location, top: Location) -> list[str]:
         """The entry of ``given`` under ``locations``; nothing when it says what is so without it."""
         made = self.content_of(given)
         body = [made] if made else []
-        if given is not top:
+        if rules(given) != rules(top):
             body += rules(given)
         return [f"{scalar(given.url)}:", *(f"  {line}" for line in body)] if body else []
 
@@ -156,6 +172,8 @@ def rules(given: Location) -> list[str]:
     if not given.closed:
         places = [comment(one.place) if one.place else "" for one in given.rules]
         entries = [f"  {entry}  {place}".rstrip() for entry, place in zip(entries, places, strict=True)]
-        return ["contexts:", *entries] if entries else ["contexts: []"]
-    found = ["contexts: []", *(comment(f"Closed: {reason}") for reason in given.closed)]
-    return found + ([comment("Otherwise it would be:"), *(comment(f"  {entry}") for entry in entries)] if entries else [])
+        return ["contexts:", *entries] if entries else ["contexts: []  # nobody is let in"]
+    found = ["contexts: []", *(line for reason in given.closed for line in comments(f"Closed: {reason}"))]
+    return found + (
+        [comment("Otherwise it would be:"), *(comment(f"  {entry}") for entry in entries)] if entries else []
+    )

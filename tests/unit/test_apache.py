@@ -17,7 +17,7 @@ from selsock.generate.apache.convert import imported
 CASES = Path(__file__).parents[1] / "apache"
 NAMES = sorted(path.name for path in CASES.iterdir())
 INSTALLED = "/etc/httpd"  # where the files of a case are, as far as they know
-WRAPPED = re.compile(r"(?<=.{60})\n *#     ")  # where depends on the length of the path
+WRAPPED = re.compile(r"(?<=.{60})\n *#     (?=[^# ])")  # where depends on the length of the path
 Captured = pytest.CaptureFixture[str]
 
 

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from selsock.generate.apache.syntax import Directive, directives
+from selsock.generate.apache.syntax import LINE, Directive, directives
 from selsock.generate.source import BadSource
 
 DEPTH = 20  # of includes, and of sections
@@ -69,10 +69,15 @@ class Reader:
                 yield directive
 
     def expanded(self, directive: Directive) -> str:
-        """The arguments with the values of variables; what is not defined stays as it is written, and is told."""
+        """The arguments with the values of variables; what is not defined stays as it is written, and is told.
+
+        Raises BadSource.
+        """
         for name in VARIABLE.findall(directive.text):
             if name not in self.defined:
                 self.notes.append((directive, f"${{{name}}} is not defined here and was left as it is"))
+        if sum(len(self.defined.get(name, "")) for name in VARIABLE.findall(directive.text)) > LINE:
+            directive.refuse(f"variables with {LINE} characters at most")
         return VARIABLE.sub(lambda found: self.defined.get(found[1], found[0]), directive.text)
 
     def learn(self, directive: Directive) -> None:

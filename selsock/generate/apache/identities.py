@@ -92,6 +92,8 @@ def database(settings: Settings, server: Server) -> tuple[tuple[str, str], ...]:
     wanted = {entry.word() for entry in settings.entries if entry.name == "selinuxdomainenv"}
     names = {f"{DATABASE}{column.rpartition('.')[2].upper()}": column for column in columns[1:]}
     contexts = [f", {names[name]} AS context" for name in sorted(wanted & names.keys())]
+    if not (source.isprintable() and rest.isprintable()):
+        raise NoAuth("expected printable characters in DBDParams and AuthDBDUserPWQuery")
     if len(contexts) > 1:
         raise NoAuth("expected one variable of the database for contexts, not several")
     if driver == "sqlite3":

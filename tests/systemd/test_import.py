@@ -26,6 +26,7 @@ def imported(file: Path, to: Path, capsys: Captured) -> tuple[dict[str, dict[str
     assert text.startswith(HEADS.format(file=file))
     (to / "vhost.yaml").write_text(text)
     assert main(["--check", str(to / "vhost.yaml")]) == 0
+    assert capsys.readouterr().err == ""
     hosts = yaml.load(text, yaml.BaseLoader)["vhosts"]
     return dict(hosts), text
 
@@ -53,8 +54,7 @@ def test_the_default_site(apache2: Path, tmp_path: Path, capsys: Captured) -> No
 def test_the_default_site_with_tls(apache2: Path, tmp_path: Path, capsys: Captured) -> None:
     """Beside the other it is a comment, for it has no name of its own; alone it is closed, for TLS ends at a proxy."""
     both = tmp_path / "both.conf"
-    both.write_text(f"Include {apache2}/apache2.conf\nInclude {apache2}/sites-available/default-ssl.conf\n")
-    both.write_text(f"ServerRoot {apache2}\n" + both.read_text())
+    both.write_text(f"ServerRoot {apache2}\nInclude apache2.conf\nInclude sites-available/default-ssl.conf\n")
     site = f"{apache2}/sites-available/default-ssl.conf:1"
     hosts, text = imported(both, tmp_path, capsys)
     assert list(hosts) == ["localhost"]

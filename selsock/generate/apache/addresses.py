@@ -52,45 +52,51 @@ def steps(expression: str) -> tuple[list[Step], bool, bool]:
     return found, begins, ends
 
 
-def networks(expression: str) -> list[str]:
-    """The networks of the IPv4 addresses that ``expression`` is found in.  Raises ValueError when it is of another kind,
-    or when they are too many."""
-    path, begins, ends = steps(expression)
-    final = len(path)
+class Automaton:
+    """The states of an expression: how many of its steps are taken, one after the other."""
 
-    def closed(states: set[int]) -> States:
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+        self.path, self.begins, self.ends = steps(expression)
+        self.final = len(self.path)
+        self.start = self.closed({0})
+        self.after = cache(self._after)
+        self.holding = cache(self._holding)
+
+    def closed(self, states: set[int]) -> States:
         """``states``, and what is reached from them without a character."""
-        for state in range(final):
-            if state in states and path[state].optional:
+        for state, step in enumerate(self.path):
+            if state in states and step.optional:
                 states.add(state + 1)
         return frozenset(states)
 
-    start = closed({0})
-
-    @cache
-    def after(states: States, text: str) -> States:
+    def _after(self, states: States, text: str) -> States:
         """The states after the characters of ``text``."""
         for character in text:
-            if final in states and not ends:
+            if self.final in states and not self.ends:
                 return states  # found already, whatever follows
-            reached = {state + 1 for state in states if state < final and character in path[state].characters}
-            reached |= {s for s in states if s < final and path[s].again and character in path[s].characters}
-            states = closed(reached) if begins else closed(reached) | start
+            taken = {s for s in states if s < self.final and character in self.path[s].characters}
+            reached = self.closed({s + 1 for s in taken} | {s for s in taken if self.path[s].again})
+            states = reached if self.begins else reached | self.start
         return states
 
-    @cache
-    def holding(states: States, octets: int) -> tuple[tuple[int, int], ...]:
-        """What matches of ``octets`` more octets: networks, as (number, bits that are free)."""
+    def _holding(self, states: States, octets: int) -> tuple[tuple[int, int], ...]:
+        """What matches of ``octets`` more octets: networks, as (number, bits that are free).  Raises ValueError."""
         found: list[tuple[int, int]] = []
         for value in range(256):
-            reached = after(states, str(value) + "." * (octets > 1))
-            rest = holding(reached, octets - 1) if octets > 1 else ((0, 0),) * (final in reached)
+            reached = self.after(states, str(value) + "." * (octets > 1))
+            rest = self.holding(reached, octets - 1) if octets > 1 else ((0, 0),) * (self.final in reached)
             found += [(value << 8 * (octets - 1) | number, free) for number, free in rest]
         if len(found) > 16 * 256:
-            raise ValueError(f"expected {MOST} networks at most, not what {expression!r} matches")
+            raise ValueError(f"expected {MOST} networks at most, not what {self.expression!r} matches")
         return joined(found)
 
-    found = holding(start, 4)
+
+def networks(expression: str) -> list[str]:
+    """The networks of the IPv4 addresses that ``expression`` is found in.  Raises ValueError when it is of another kind,
+    or when they are too many."""
+    automaton = Automaton(expression)
+    found = automaton.holding(automaton.start, 4)
     if len(found) > MOST:
         raise ValueError(f"expected {MOST} networks at most, not what {expression!r} matches")
     return [f"{ipaddress.IPv4Address(number)}/{32 - free}" for number, free in found]

@@ -197,6 +197,8 @@ def host(tmp_path: Path) -> Importer:
         "SetEnvIf Remote_Addr ^10 !V\nselinuxDomainEnv V\nselinuxDomainVal user_t:s0\n",
         "SetEnvIf Request_Method (POST V=user_t:s0\nselinuxDomainEnv V\nselinuxDomainVal user_t:s0\n",
         "SetEnvIf Request_Method FLY V=user_t:s0\nselinuxDomainEnv V\nselinuxDomainVal user_t:s0\n",
+        "PassEnv V\nselinuxDomainEnv V\nselinuxDomainVal user_t:s0\n",
+        "BrowserMatch Lynx V=user_t:s0\nselinuxDomainEnv V\nselinuxDomainVal user_t:s0\n",
         "selinuxDomainEnv AUTHENTICATE_UDOMAIN\nselinuxDomainVal *:s0-s1\n",
         "ScriptAlias / /srv/a/cgi\n",
         "ScriptAlias / /usr/lib/cgi-bin/\n",
@@ -249,6 +251,11 @@ def test_what_may_restrict_closes_and_is_listed(host: Importer, text: str) -> No
             [{"address": "10.0.0.0/8", "context": "b_t:s0"}, {"any": "true", "context": "a_t:s0"}],
         ),
         ("selinuxDomainVal *:*\n", OPEN),
+        # SetEnv is for whom no SetEnvIf has set it.
+        (
+            "SetEnv V a_t:s0\nSetEnvIf Remote_Addr ^10\\. V=b_t:s0\nselinuxDomainEnv V\n",
+            [{"address": "10.0.0.0/8", "context": "b_t:s0"}, {"any": "true", "context": "a_t:s0"}],
+        ),
         ("selinuxDomainVal *:s0-s0\n", [{"any": "true", "context": {"range": "s0"}}]),
         ("selinuxDefaultDomain a_t:s0\nSetEnv V b_t:s0\nselinuxDomainEnv V\n", [{"any": "true", "context": "b_t:s0"}]),
         (
@@ -283,6 +290,19 @@ def test_what_is_carried_over(host: Importer, text: str, contexts: object) -> No
 )
 def test_where_it_holds(host: Importer, text: str, places: dict[str, object]) -> None:
     assert host(text)[0] == places
+
+
+@pytest.mark.parametrize(
+    ("kind", "contexts", "told"),
+    [("None", OPEN, []), ("Basic", [], ["there is no Require; Apache 2.4 lets nobody in then"])],
+)
+def test_a_way_to_sign_in_that_nobody_requires(tmp_path: Path, kind: str, contexts: object, told: list[str]) -> None:
+    """Apache 2.4 lets nobody in then, and everybody without it."""
+    file = tmp_path / "httpd.conf"
+    file.write_text(f"ServerName a.example\nDocumentRoot /srv/a\n<Location />\nAuthType {kind}\n</Location>\n")
+    made, missing = imported(file)
+    assert yaml.load(made, yaml.BaseLoader)["vhosts"]["a.example"]["contexts"] == contexts
+    assert [line.rpartition(": ")[2] for line in missing if "Require" in line] == told
 
 
 def test_nothing_is_dropped_without_a_word(host: Importer) -> None:

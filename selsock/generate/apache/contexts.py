@@ -25,7 +25,7 @@ from selsock.names import AbsolutePath, TypeName
 MAPS = ("selinuxdomainmap", "selinuxconfigfile")
 VALUES = ("selinuxdomainval", "selinuxdefaultdomain")
 ENTRIES = (*MAPS, *VALUES, "selinuxdomainenv")
-SETTERS = ("setenv", "setenvif", "setenvifnocase")
+SETTERS = ("setenv", "setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase", "passenv", "unsetenv")
 DATABASE = "AUTHENTICATE_"  # what mod_authn_dbd puts before the name of a column
 INVARIABLY = re.compile(r"[A-Za-z()|^$]*")  # of an expression for methods: read alike by Python and PCRE
 MOST_USERS = 1000
@@ -216,8 +216,10 @@ class Translation:
 
 
 def assignments(name: str, setters: Iterable[Directive]) -> list[tuple[Condition, str, str]]:
-    """Who has which value of the variable ``name``, and from which place; the first that holds counts, as the last one
-    does in Apache.  Raises Untold and BadSource."""
+    """Who has which value of the variable ``name``, and from which place; the first that holds counts.
+
+    In Apache it is the last SetEnvIf that holds, and SetEnv where there is none.  Raises Untold and BadSource.
+    """
     found: list[tuple[Condition, str, str]] = []
     fixed: list[tuple[Condition, str, str]] = []
     for setter in setters:
@@ -226,6 +228,8 @@ def assignments(name: str, setters: Iterable[Directive]) -> list[tuple[Condition
             if words[:1] == [name]:
                 fixed = [(Condition(), "".join(words[1:2]), setter.place)]
             continue
+        if not setter.name.startswith("setenvif") and any(text.strip("!").startswith(name) for text in words):
+            raise Untold(f"{setter.place} may set {name} as no rule can say")
         for text in words[2:]:
             variable, _, value = text.partition("=")
             if variable.removeprefix("!") != name:
@@ -236,7 +240,7 @@ def assignments(name: str, setters: Iterable[Directive]) -> list[tuple[Condition
                 found.append((Condition(), value, setter.place))
             else:
                 found.insert(0, (asked(setter, words[0], words[1]), value, setter.place))
-    return fixed or found
+    return [*found, *fixed]
 
 
 def asked(setter: Directive, attribute: str, expression: str) -> Condition:

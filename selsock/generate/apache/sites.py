@@ -170,7 +170,10 @@ class SiteBuilder:
     def access(self, settings: Settings) -> Alternatives:
         """Whom Apache lets in.  Raises BadSource."""
         hosts, satisfied = compatible(settings.compatible, self.refuse)
-        if not settings.require:
+        kind = settings.auth.get("authtype")
+        if not settings.require and kind is not None and kind.word().lower() != "none":
+            self.refuse(kind, "there is no Require; Apache 2.4 lets nobody in then")
+        elif not settings.require:
             return hosts
         named = required(settings.require, self.refuse)
         if not settings.compatible:

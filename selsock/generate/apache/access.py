@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selsock.generate.apache.syntax import Directive
 from selsock.generate.user_names import CanonicalUser, GroupName
@@ -39,6 +39,11 @@ class Condition:
     def names_users(self) -> bool:
         """Whether it holds for those alone who have signed in."""
         return self.signed_in or self.users is not None or self.groups is not None
+
+    def shortest(self) -> Condition:
+        """This, without asking whether a user or a member of a group has signed in."""
+        more = self.users is not None or self.groups is not None
+        return replace(self, signed_in=self.signed_in and not more)
 
     def both(self, other: Condition) -> Condition | None:
         """That this and ``other`` hold; None when nobody meets both, or no rule can say so."""

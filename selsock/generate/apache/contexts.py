@@ -136,17 +136,14 @@ class Translation:
         found = []
         for condition in self.visitors.access:
             both = condition.both(asked)
-            named = None if both is None else self.named(both)
-            if both is not None and named is None:
-                self.refuse(entry, "for whoever has signed in, and who may is not known here; nobody is let in by it")
-            if named is not None:
-                found.append(Rule(named, context, place=entry.place))
+            if both is not None:
+                found.append(Rule(both.shortest(), context, place=entry.place))
         return found
 
     def named(self, condition: Condition) -> Condition | None:
         """``condition`` with names in place of whoever has signed in; None when they are not known."""
         if not condition.signed_in or condition.users is not None or condition.groups is not None:
-            return replace(condition, signed_in=False)
+            return condition.shortest()
         users = self.visitors.users
         self.listed = self.listed or users is not None
         return None if users is None else replace(condition, signed_in=False, users=users)

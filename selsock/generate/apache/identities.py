@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from selsock.generate.apache.contexts import DATABASE, MOST_USERS
 from selsock.generate.apache.files import content
@@ -96,10 +97,23 @@ def database(settings: Settings, server: Server) -> tuple[tuple[str, str], ...]:
         raise NoAuth("expected printable characters in DBDParams and AuthDBDUserPWQuery")
     if len(contexts) > 1:
         raise NoAuth("expected one variable of the database for contexts, not several")
-    if driver == "sqlite3":
-        source = placed_database(server.find("dbdparams"))
+    source = placed_database(server.find("dbdparams")) if driver == "sqlite3" else uri(source)
     query = f"SELECT {columns[0]} AS hash{''.join(contexts)} {rest.replace('%s', ':user')}"
     return ((DRIVERS[driver], source), ("query", query))
+
+
+def uri(params: str) -> str:
+    """The ``KEY=VALUE`` of libpq as a URI, which is what is taken here.  Raises NoAuth; a password would lie in the table."""
+    pairs = dict(word.partition("=")[::2] for word in params.split())
+    host, port, name, user = (quote(pairs.pop(key, ""), safe="") for key in ("host", "port", "dbname", "user"))
+    if pairs or not name or "'" in params or "\\" in params:
+        raise NoAuth(
+            "expected host, port, dbname and user in DBDParams, and nothing else (a passfile may have the password)"
+        )
+    local = host.startswith(quote("/", safe=""))
+    place = "" if local else host + (f":{port}" if port else "")
+    query = f"?host={host}" + (f"&port={port}" if port else "") if local else ""
+    return f"postgresql://{f'{user}@' if user else ''}{place}/{name}{query}"
 
 
 def placed_database(directive: Directive | None) -> str:

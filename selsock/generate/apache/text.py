@@ -58,6 +58,7 @@ def rule(given: Rule) -> str:
     networks = None if asked.networks is None else [str(network) for network in asked.networks]
     for key, values in (("user", asked.users), ("group", asked.groups), ("method", asked.methods)):
         pairs += [(key, one_or_all(sorted(values)))] if values is not None else []
+    pairs += [("signed_in", "true")] if asked.signed_in else []
     pairs += [("address", one_or_all(networks))] if networks is not None else []
     pairs = pairs or [("any", "true")]
     return paired(pairs + ([("context", context(given.context))] if given.context != Given() else []))

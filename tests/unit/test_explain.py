@@ -191,6 +191,12 @@ def handled(folder: Path, table: OpenTable, asked: Asked, monkeypatch: pytest.Mo
     from selsock.identify.assigned import record
     from selsock.mls.levels import ends
 
+    def opened(path: str) -> OpenTable:
+        tables.append(OpenTable(path))
+        return tables[-1]
+
+    tables: list[OpenTable] = []
+    monkeypatch.setattr(connection, "OpenTable", opened)
     monkeypatch.setattr(identify_module, "ask", ask)
     monkeypatch.setattr(connection, "confine", stop)
     journal = Recorder()
@@ -208,6 +214,8 @@ def handled(folder: Path, table: OpenTable, asked: Asked, monkeypatch: pytest.Mo
         except (PeerFault, OwnFault) as fault:
             found = (fault.status, fault.reason)
     own.close()
+    for given in tables:  # which the process would have closed by its end
+        given.close()
     return found
 
 

@@ -7,6 +7,8 @@ has a password; and it reads no file of users.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import selectors
 import signal
@@ -15,6 +17,7 @@ import sys
 from typing import NoReturn
 
 from selsock.identify.answer import PACKET_BYTES, Limited, Refused, Unable, packet
+from selsock.identify.crypt import binding
 from selsock.identify.memory import Memory
 from selsock.identify.question import Question, answer
 
@@ -36,7 +39,10 @@ class Service:
         self.selector.register(listening, selectors.EVENT_READ)
 
     def run(self) -> NoReturn:
-        """Serve until the process is ended."""
+        """Serve until the process is ended.  What is loaded by now is the children's, too, and is no garbage."""
+        with contextlib.suppress(ImportError):  # whoever needs it then says so
+            binding()
+        gc.freeze()
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.listening:

@@ -70,8 +70,8 @@ def prepare(machine: VirtualMachine, enforcing: bool) -> list[Row]:
 
 
 def rows_of(groups: Sequence[Group]) -> list[Row]:
-    """The rows of groups, less those of a hash that is meant to cost much, which has nothing to do with SELinux."""
-    return [row for group in groups for row in group.rows if "bcrypt" not in row.name]
+    """The rows of groups, less those of what passwords alone make dear, which has nothing to do with SELinux."""
+    return [row for group in groups for row in group.rows if "bcrypt" not in row.name and "users" not in row.name]
 
 
 def asking(shipped: Shipped) -> Group:

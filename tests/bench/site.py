@@ -27,6 +27,18 @@ vhosts:
       /app: {{wsgi: {{application: "hello:application", python: [/code]}}}}
       /held: {{wsgi: {{application: "held:application", python: [/code]}}}}
       /cgi: {{cgi: {{directory: /cgi}}}}
+  kept.example:
+    root: /srv/vhosts/kept
+    domain: public
+    range: s0
+    auth: {{basic: {{realm: A, file: /etc/selsock/a.htpasswd, remember: 3600}}}}
+    contexts: [{{any: true}}]
+  many.example:
+    root: /srv/vhosts/many
+    domain: public
+    range: s0
+    auth: {{basic: {{realm: A, file: /etc/selsock/many.htpasswd}}}}
+    contexts: [{{any: true}}]
 """
 WSGI = b"""def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
@@ -43,7 +55,11 @@ SHA = "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g="
 BCRYPT5 = "$2y$05$E75EYYqPm1ywZPyEMIiSLOKPp5EmkDwdtiB/nUir9Yk7cHlPsTQi2"
 BCRYPT10 = "$2y$10$G3A8prlrPkgvZYPEKamB6OmOtmI/1zPzkF2ddbXwHrIehJicPqZ3S"
 HTPASSWD = f"sha:{SHA}\nbcrypt5:{BCRYPT5}\nbcrypt10:{BCRYPT10}\n".encode()
+MANY = "".join(f"user{number}:{BCRYPT10}\n" for number in range(99999)) + f"sha:{SHA}\n"
 FILES = {
+    "/srv/vhosts/kept/index.html": (PAGE, 0o644),
+    "/srv/vhosts/many/index.html": (PAGE, 0o644),
+    "/etc/selsock/many.htpasswd": (MANY.encode(), 0o644),
     "/srv/vhosts/a/index.html": (PAGE, 0o644),
     "/srv/vhosts/a/code/hello.py": (WSGI, 0o644),
     "/srv/vhosts/a/code/held.py": (HELD, 0o644),
@@ -60,11 +76,19 @@ def request(path: str = "/", user: str = "", close: bool = True, host: str = "a.
     return f"GET {path} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
-def own(group: int, name: str, path: str = "/", user: str = "", address: Address = 80, ending: bytes = PAGE) -> Row:
-    """A row of selsock's own."""
+def own(
+    group: int,
+    name: str,
+    path: str = "/",
+    user: str = "",
+    address: Address = 80,
+    ending: bytes = PAGE,
+    host: str = "a.example",
+) -> Row:
+    """A row of selsock's own.  What the service that checks passwords takes is in its time, and not in its CPU time."""
     cgroups = of_unit("selsock")
-    held = Held(request(path, user, close=False), address, cgroups.instance)
-    return Row(group, name, address, request(path, user), ending, cgroups, held=held)
+    held = Held(request(path, user, close=False, host=host), address, cgroups.instance)
+    return Row(group, name, address, request(path, user, host=host), ending, cgroups, held=held)
 
 
 def static(shipped: Shipped) -> Group:
@@ -78,6 +102,8 @@ def basic(shipped: Shipped) -> Group:
         own(4, "selsock, static, Basic with {SHA}", user="sha"),
         own(4, "selsock, static, Basic with bcrypt, cost 5", user="bcrypt5"),
         own(4, "selsock, static, Basic with bcrypt, cost 10", user="bcrypt10"),
+        own(4, "selsock, static, Basic with bcrypt, cost 10, remembered", user="bcrypt10", host="kept.example"),
+        own(4, "selsock, static, Basic with {SHA}, the last of 100,000 users", user="sha", host="many.example"),
     )
     return Group(rows, {})
 

@@ -21,6 +21,7 @@ from selsock.generate.plan import APPLIED, POLICY, TABLE, Plan, plan
 from selsock.generate.ranges import Ledger
 from selsock.generate.relabel import Ask, Outcome
 from selsock.generate.source import load
+from selsock.identify import crypt
 
 BASE = "system_u:system_r:selsock_t:s0"
 
@@ -212,6 +213,7 @@ def test_a_machine_without_crypt_stops_before_anything_is_done(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise each visitor who signs in would get a 503."""
+    crypt.binding.cache_clear()
     for name in ("crypt", "crypt_r"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MachineFault, match="^Python has no crypt: install python3-crypt-r$"):
@@ -223,6 +225,7 @@ def test_a_machine_without_crypt_stops_before_anything_is_done(
 def test_a_machine_without_crypt_and_without_passwords_is_fine(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    crypt.binding.cache_clear()
     for name in ("crypt", "crypt_r"):
         monkeypatch.setitem(sys.modules, name, None)
     machine.apply(auth=False)

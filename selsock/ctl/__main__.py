@@ -11,13 +11,13 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 from selsock import __version__
 from selsock.ctl.answer import as_json, in_words
 from selsock.ctl.explain import Asked, explain
 from selsock.ctl.transition import transition
 from selsock.errors import TableFault
+from selsock.generate.__main__ import Arguments
 from selsock.generate.applied import read
 from selsock.generate.faults import MachineFault
 from selsock.generate.maps import Maps
@@ -35,14 +35,6 @@ BAD = 2
 MACHINE = 3
 
 PROGRAM = "selsockctl"
-
-
-class Arguments(argparse.ArgumentParser):
-    """A parser whose error is one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
-        self.exit(BAD, f"{self.prog}: {message}\n")
 
 
 def arguments() -> Arguments:

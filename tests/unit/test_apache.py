@@ -17,7 +17,7 @@ from selsock.generate.apache.convert import imported
 CASES = Path(__file__).parents[1] / "apache"
 NAMES = sorted(path.name for path in CASES.iterdir())
 INSTALLED = "/etc/httpd"  # where the files of a case are, as far as they know
-WRAPPED = re.compile(r"(?<=.{60})\n *#     (?=[^# ])")  # where depends on the length of the path
+WRAPPED = re.compile(r"\n *#     (?=[^# ])")  # where depends on the length of the path that the checkout has
 Captured = pytest.CaptureFixture[str]
 
 
@@ -41,7 +41,7 @@ def made(case: str) -> str:
 
 @pytest.mark.parametrize("case", NAMES)
 def test_every_line_is_exactly_as_expected(case: str) -> None:
-    assert (CASES / case / "vhost.yaml").read_text() == made(case)
+    assert WRAPPED.sub(" ", (CASES / case / "vhost.yaml").read_text()) == made(case)
 
 
 @pytest.mark.parametrize("case", NAMES)

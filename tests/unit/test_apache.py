@@ -6,6 +6,8 @@ change the output: ``python -m tests.unit.test_apache`` writes the files again.
 """
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,9 +36,10 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made(case: str) -> str:
     """What the configuration of ``case`` becomes, as if it were in ``INSTALLED``."""
-    directory = CASES / case
-    text, _ = imported(directory / "httpd.conf")
-    return WRAPPED.sub(" ", text).replace(str(directory), INSTALLED)
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:  # as long everywhere: paths are wrapped
+        shutil.copytree(CASES / case, directory, dirs_exist_ok=True)
+        text, _ = imported(Path(directory) / "httpd.conf")
+    return WRAPPED.sub(" ", text).replace(directory, INSTALLED)
 
 
 @pytest.mark.parametrize("case", NAMES)

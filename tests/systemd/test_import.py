@@ -11,7 +11,6 @@ import yaml
 
 from selsock.errors import PeerFault
 from selsock.generate.__main__ import main
-from selsock.generate.apache import identities
 from selsock.generate.apache.convert import imported as convert
 from selsock.generate.configuration import configure
 from selsock.generate.ranges import Ledger
@@ -220,7 +219,7 @@ def by_selsock(text: str, groups: dict[str, frozenset[str]]) -> list[bool]:
     return found
 
 
-def test_whom_apache_lets_in_comes_in_and_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whom_apache_lets_in_comes_in_and_nobody_else(tmp_path: Path) -> None:
     """Apache itself and the handler's own rules, asked the same; where that can not be said, nobody more comes in."""
     sections = "".join(f"<Location {path}>\n{text}\n</Location>\n" for path, text in SAME.items())
     sections += "".join(f"<Directory /srv/a{path}>\n{text}\n</Directory>\n" for path, text in STRICTER.items())
@@ -228,7 +227,6 @@ def test_whom_apache_lets_in_comes_in_and_nobody_else(tmp_path: Path, monkeypatc
     passwords = "".join(f"{user}:{{SHA}}{digest}\n" for user in USERS if user)
     file = tmp_path / "apache.conf"
     file.write_text(SERVER + sections)
-    monkeypatch.setattr(identities, "content", lambda path: passwords.encode())
     made, _ = convert(file)
     apache = by_apache(SERVER + sections, passwords, "staff: bob carol\n")
     ours = by_selsock(made, {"alice": frozenset(), "bob": frozenset({"staff"}), "carol": frozenset({"staff"})})

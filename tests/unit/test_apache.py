@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from selsock.generate.__main__ import main
-from selsock.generate.apache import files, identities
 from selsock.generate.apache.convert import imported
 
 CASES = Path(__file__).parents[1] / "apache"
@@ -21,17 +20,6 @@ NAMES = sorted(path.name for path in CASES.iterdir())
 INSTALLED = "/etc/httpd"  # where the files of a case are, as far as they know
 WRAPPED = re.compile(r"\n *#     (?=[^# ])")  # where depends on the length of the path that the checkout has
 Captured = pytest.CaptureFixture[str]
-
-
-def from_case(path: Path) -> bytes:
-    """The content of a file, those in ``INSTALLED`` being of the case."""
-    return files.content(CASES / "users" / path.name if str(path.parent) == INSTALLED else path)
-
-
-@pytest.fixture(autouse=True)
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Password files may lie in /etc alone."""
-    monkeypatch.setattr(identities, "content", from_case)
 
 
 def made(case: str) -> str:
@@ -62,6 +50,5 @@ def test_the_result_is_good(case: str, tmp_path: Path, capsys: Captured) -> None
 
 
 if __name__ == "__main__":
-    pytest.MonkeyPatch().setattr(identities, "content", from_case)
     for name in NAMES:
         (CASES / name / "vhost.yaml").write_text(made(name))

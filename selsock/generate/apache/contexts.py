@@ -77,10 +77,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Visitors:
-    """Whom the rules are for: ``access``, the ``users`` that there are if that is known, and whether a database says."""
+    """Whom the rules are for: whoever has ``access``; and whether a ``database`` says who that is."""
 
     access: Alternatives
-    users: frozenset[str] | None
     database: bool
 
 
@@ -104,7 +103,6 @@ class Translation:
         self.visitors = visitors
         self.root = root
         self.refuse = refuse
-        self.listed = False  # whether users are written out where Apache had whoever has signed in
 
     def rules(self, entries: list[Directive], setters: list[Directive]) -> list[Rule]:
         """What ``entries`` of mod_selinux say, with the variables of ``setters``.  Raises BadSource."""
@@ -140,14 +138,6 @@ class Translation:
                 found.append(Rule(both.shortest(), context, place=entry.place))
         return found
 
-    def named(self, condition: Condition) -> Condition | None:
-        """``condition`` with names in place of whoever has signed in; None when they are not known."""
-        if not condition.signed_in or condition.users is not None or condition.groups is not None:
-            return condition.shortest()
-        users = self.visitors.users
-        self.listed = self.listed or users is not None
-        return None if users is None else replace(condition, signed_in=False, users=users)
-
     def by_map(self, entry: Directive) -> tuple[list[Rule], bool]:
         """What a map has, and whether it has something for everybody.  Raises Untold and BadSource."""
         given = self.read(entry)
@@ -170,16 +160,16 @@ class Translation:
 
     def expanded(self, condition: Condition, given: Map) -> Iterator[Rule]:
         """A rule for the users of each context of a map that has a line for others as well.  Raises Untold."""
-        named = self.named(condition)
-        if named is None or named.users is None:
-            raise Untold("a map with __anonymous__ or * for users who are not known here")
+        users = given.users.keys() if condition.users is None else condition.users & given.users.keys()
+        if condition.groups is not None or len(users) > MOST_USERS:
+            raise Untold(f"a map with __anonymous__ or *, for a group or for more than {MOST_USERS} users")
         lines: dict[str, tuple[Line, set[str]]] = {}
-        for user in sorted(named.users):
-            line = given.users.get(user, given.anyone)
-            if line is not None:
-                lines.setdefault(line.text, (line, set()))[1].add(user)
-        for line, users in lines.values():
-            yield self.rule(replace(named, users=frozenset(users)), line)
+        for user in sorted(users):
+            lines.setdefault(given.users[user].text, (given.users[user], set()))[1].add(user)
+        for line, named in lines.values():
+            yield self.rule(replace(condition, users=frozenset(named), signed_in=False), line)
+        if given.anyone is not None:
+            yield self.rule(condition.shortest(), given.anyone)
 
     def read(self, entry: Directive) -> Map:
         """The map that ``entry`` names.  Raises Untold and BadSource."""

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from selsock.generate.apache.contexts import DATABASE, MOST_USERS
-from selsock.generate.apache.files import content
+from selsock.generate.apache.contexts import DATABASE
 from selsock.generate.apache.servers import Server, Settings
 from selsock.generate.apache.syntax import Directive
 from selsock.generate.places import parse_password_file
 from selsock.generate.source import BadSource, Place, Scalar
-from selsock.generate.user_names import CanonicalUser
 from selsock.names import Realm
 
 # SELECT COLUMN, COLUMN FROM …, the first column being the hash.
@@ -33,11 +31,6 @@ class Auth:
     realm: str
     provider: tuple[tuple[str, str], ...]
     groups: str = ""
-
-    @property
-    def file(self) -> str:
-        """The password file, or the source of the database."""
-        return self.provider[0][1]
 
     @property
     def database(self) -> bool:
@@ -121,16 +114,3 @@ def placed_database(directive: Directive | None) -> str:
     if directive is None:
         raise NoAuth("no DBDParams")
     return placed(directive, Path("/"), "sqlite")
-
-
-def users(given: Auth) -> frozenset[str] | None:
-    """Who may sign in, when that is known: of a file that can be read, and that has ``MOST_USERS`` at most."""
-    if given.provider[0][0] != "file":
-        return None
-    try:
-        lines = content(Path(given.provider[0][1])).decode("utf-8", "replace").splitlines()
-    except (OSError, BadSource):
-        return None
-    names = (line.partition(":")[0] for line in lines if ":" in line and not line.startswith("#"))
-    found = frozenset(name for name in names if CanonicalUser.accepts(name))
-    return found if 0 < len(found) <= MOST_USERS else None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selsock.generate.apache.access import Alternatives, compatible, either, every, required
 from selsock.generate.apache.contexts import ANYBODY, SETTERS, Given, Rule, Translation, Visitors
-from selsock.generate.apache.identities import Auth, NoAuth, auth, users
+from selsock.generate.apache.identities import Auth, NoAuth, auth
 from selsock.generate.apache.servers import Mapped, Server, Settings, below, joined
 from selsock.generate.apache.syntax import Directive
 from selsock.generate.contents import Application, FileName
@@ -43,7 +43,6 @@ class Location:
     content: Content
     closed: dict[str, None]
     auth: Auth | None = None
-    listed: bool = False
 
 
 @dataclass(slots=True)
@@ -92,10 +91,6 @@ class SiteBuilder:
             elif location.auth is not None:
                 site.auth = location.auth
         site.locations = distinct(locations)
-        if site.auth is not None and any(location.listed for location in locations):
-            site.notes.append(
-                f"Whoever may sign in is written out: those that {site.auth.file} has today, and no others."
-            )
         if site.name == NAMELESS:
             site.notes.append(
                 "No ServerName: say which name it answers to.  There is no virtual host for unknown names."
@@ -150,7 +145,7 @@ class SiteBuilder:
                 access = tuple(condition for condition in access if not condition.names_users)
         if found is not None and not found.groups:
             access = self.without_groups(settings, access)
-        visitors = Visitors(access, None if found is None else users(found), found is not None and found.database)
+        visitors = Visitors(access, found is not None and found.database)
         translation = Translation(visitors, self.root, lambda given, why: self.refuse(given, f"{at}{why}"))
         if settings.entries or not settings.require:
             rules = translation.rules(settings.entries, settings.setters) or [
@@ -163,9 +158,7 @@ class SiteBuilder:
         for directive in (*settings.setters, *(settings.auth.values() if found else ())):
             if directive.place in places or directive.name not in SETTERS:
                 self.server.report.use(directive)
-        return Location(
-            url, rules, content, closed, found if any(rule.names_users for rule in rules) else None, translation.listed
-        )
+        return Location(url, rules, content, closed, found if any(rule.names_users for rule in rules) else None)
 
     def access(self, settings: Settings) -> Alternatives:
         """Whom Apache lets in.  Raises BadSource."""

@@ -5,10 +5,13 @@ Each entry: the fields of the record, as patterns, and the reason.
 """
 
 import re
+from collections.abc import Iterable
 
 from tests.machines.audit import Record
 
-EXPECTED: list[tuple[dict[str, str], str]] = [
+Expected = list[tuple[dict[str, str], str]]
+
+OF_APPLICATIONS: Expected = [
     (
         {"tcontext": ".*:bin_t:.*", "permissions": "execute", "name": "uname"},
         "wsgidav asks platform for the processor, which asks uname(1); where it may not, it does without",
@@ -21,6 +24,8 @@ EXPECTED: list[tuple[dict[str, str], str]] = [
         {"permissions": "relabelfrom", "tclass": "file", "scontext": ".*:selsock_dav_t:.*"},
         "shutil.copystat would copy the label with the other attributes; it takes a no",
     ),
+]
+OF_PAM: Expected = [
     (
         {"permissions": "noatsecure|rlimitinh|siginh", "scontext": ".*:selsock_pam_t:.*", "tcontext": ".*:chkpwd_t:.*"},
         "unix_chkpwd is started with an environment that is cleaned, and with limits and signals of its own",
@@ -35,4 +40,10 @@ def matches(record: Record, fields: dict[str, str]) -> bool:
 
 def is_expected(record: Record) -> bool:
     """Whether the list has ``record``."""
-    return any(matches(record, fields) for fields, _ in EXPECTED)
+    return any(matches(record, fields) for fields, _ in (*OF_APPLICATIONS, *OF_PAM))
+
+
+def missed(records: Iterable[Record], expected: Expected) -> list[str]:
+    """The reasons of those of ``expected`` that none of ``records`` is: what no longer happens has no place there."""
+    found = list(records)
+    return [reason for fields, reason in expected if not any(matches(record, fields) for record in found)]

@@ -9,6 +9,7 @@ import pytest
 from tests.machines.audit import Record
 from tests.machines.vm import Mark, VirtualMachine
 from tests.visitor import curl
+from tests.vm.expected_avcs import OF_PAM, missed
 
 SOCKET = "/run/selsock/pam"
 PASSWORD = "dives at noon"
@@ -188,3 +189,9 @@ def test_a_tenant_may_not_ask(vm: VirtualMachine) -> None:
         vm.ssh(f"chmod 0600 {SOCKET}")
     assert json.loads(answer.content) == {"error": "EACCES"}
     assert denied(vm, mark, "selsock_public_t") == {("selsock_runtime_t", "dir", "search")}
+
+
+def test_every_expected_avc_occurs(vm: VirtualMachine) -> None:
+    """The list holds nothing that no longer happens."""
+    ask(vm, f"diver+{PASSWORD}")
+    assert missed(vm.avcs(about="selsock_"), OF_PAM) == []

@@ -72,7 +72,7 @@ BuildArch: noarch
 For tests.
 %install
 mkdir -p %{{buildroot}}/usr/lib/systemd/system-preset %{{buildroot}}/usr/share/licenses
-mkdir -p %{{buildroot}}/usr/share/man/man5 %{{buildroot}}/usr/share/man/man8
+mkdir -p %{{buildroot}}/usr/share/man/man1 %{{buildroot}}/usr/share/man/man5 %{{buildroot}}/usr/share/man/man8
 echo 'disable *' >%{{buildroot}}/usr/lib/systemd/system-preset/99-default-disable.preset
 %transfiletriggerin -P 1000000 -- /usr/lib/systemd/system
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
@@ -81,6 +81,7 @@ echo 'disable *' >%{{buildroot}}/usr/lib/systemd/system-preset/99-default-disabl
 %files
 /usr/lib/systemd/system-preset/99-default-disable.preset
 %dir /usr/share/licenses
+%dir /usr/share/man/man1
 %dir /usr/share/man/man5
 %dir /usr/share/man/man8
 """

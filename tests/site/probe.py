@@ -83,7 +83,7 @@ def do_stream(_: str) -> str:
 def do_ask(path: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.connect(path)
-        connection.send(b"alice\0alice-reads-1")
+        connection.send(b"alice\0x")  # no password: one would be found in the memory of this process
         return connection.recv(65536).decode()
 
 

@@ -27,7 +27,7 @@ def page(text: str) -> tuple[bytes, int]:
 # QEMU's network shows the host as 10.0.2.2.  The socket's mode lets everybody try.
 LISTEN = """listen:
   - 80
-  - {address: 443, proxy: protocol, from: 10.0.2.2}
+  - {address: 443, proxy: protocol, certificate: true, from: 10.0.2.2}
   - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol}
 """
 # What a process needs that begins in an administrator's session, by ssh, and enters the domain by setcon.
@@ -104,6 +104,7 @@ def files() -> Files:
         **{f"/srv/vhosts/mapped/{path}index.html": page("Mapped") for path in ("", "own/", "far/")},
         "/srv/vhosts/paired/index.html": page("Paired"),
         "/srv/vhosts/unruled/index.html": page("Unruled"),
+        "/srv/vhosts/vouched/index.html": page("Vouched for"),
         "/srv/vhosts/guarded/index.html": page("Guarded"),
         "/etc/selsock/mapped.htpasswd": (ALICE + BOB + CAROL, 0o644),
         "/etc/selsock/mapped.htgroup": (b"editors: carol alice\n", 0o644),

@@ -3,6 +3,7 @@
 
 import shlex
 import socket
+import struct
 
 import pytest
 
@@ -71,6 +72,40 @@ def test_a_proxy_over_tcp(vm: VirtualMachine) -> None:
     with socket.create_connection(("127.0.0.1", vm.http_port(443)), 60) as connection:
         connection.sendall(GET.encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+def by_certificate(client: int, verify: int) -> bytes:
+    """A header of version 2 with the certificate of "dog": flags of the client, and the proxy's verdict."""
+    name = b"\x22" + struct.pack(">H", 3) + b"dog"
+    tls = struct.pack(">BHBI", 0x20, 5 + len(name), client, verify) + name
+    body = bytes([198, 51, 100, 7, 192, 0, 2, 1]) + struct.pack(">HH", 51234, 443) + tls
+    return b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "context"),
+    [
+        (by_certificate(7, 0), 200, "selsock_writer_t:s0:c131"),
+        (by_certificate(7, 10), 403, ""),
+        (by_certificate(1, 0), 403, ""),
+        (HEADER.encode(), 403, ""),
+    ],
+    ids=["good", "not verified", "none was shown", "version 1"],
+)
+def test_a_certificate_that_the_proxy_has_verified(
+    vm: VirtualMachine, header: bytes, status: int, context: str
+) -> None:
+    """Whose name it is gets the context of his rule, and is served from there; nobody else gets any."""
+    mark = vm.mark()
+    with socket.create_connection(("127.0.0.1", vm.http_port(443)), 60) as connection:
+        connection.sendall(header + b"GET / HTTP/1.1\r\nHost: vouched.example\r\nConnection: close\r\n\r\n")
+        assert connection.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+    decisions = vm.journal("SELSOCK_EVENT=decision", since=mark)
+    assert [(entry["SELSOCK_USER"], entry["SELSOCK_CONTEXT"]) for entry in decisions] == [("dog", context)] * bool(
+        context
+    )
+    outcomes = vm.journal("SELSOCK_EVENT=outcome", since=mark)
+    assert [entry["_SELINUX_CONTEXT"].split(":", 2)[2] for entry in outcomes] == [context] * bool(context)
 
 
 def test_the_type_that_is_named_is_served(vm: VirtualMachine) -> None:

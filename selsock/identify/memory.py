@@ -15,14 +15,17 @@ from hashlib import blake2b
 SOURCES = 65536  # at most; the one that failed longest ago is forgotten first
 REMEMBERED = 16384  # at most, in the same way
 PREFIX = 64  # of an IPv6 address: what one client has
+LOCAL = "local"  # as the handler names whoever comes by a UNIX socket and not through a proxy
 
 
 def source_of(address: str) -> str:
-    """Whom failures from ``address`` are counted for: an IPv4 address, the /64 of an IPv6 address, or what is neither."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    """Whom failures from ``address`` are counted for: an IPv4 address, the /64 of an IPv6 address, or ``local``.
+
+    Raises ValueError for what is none of them: a source is kept, and told in a report, so it has to be short and one word.
+    """
+    if address == LOCAL:
         return address
+    found = ipaddress.ip_address(address.partition("%")[0])
     return str(ipaddress.ip_network((found, PREFIX), strict=False)) if found.version == 6 else str(found)
 
 

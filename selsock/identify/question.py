@@ -29,11 +29,12 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``kind`` is ``basic``, with the value of Authorization as ``secret``, or ``vouched``, with the name of a user."""
+    """``kind`` is ``basic``, with the value of Authorization as ``secret``, or ``vouched``, with the name of a user.
+    ``source`` is whom a failure is counted for."""
 
     kind: str
     vhost: str
-    address: str
+    source: str
     secret: bytes
 
     @classmethod
@@ -44,7 +45,10 @@ class Question:
         if not newline or len(fields) != 3 or fields[0] not in ("basic", "vouched"):
             raise Unable("a question that is none")
         kind, vhost, address = fields
-        return cls(kind, vhost, address, secret)
+        try:
+            return cls(kind, vhost, source_of(address), secret)
+        except ValueError:
+            raise Unable("a question about an address that is none") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def answer(question: Question, table: str, memory: Memory, report: Report) -> Pe
         raise Unable(f"{question.vhost} is not asked about so")
     if question.kind == "vouched":
         return placed(Person(canonical(decoded(question.secret))), known)
-    source, limits = source_of(question.address), known.limits
+    source, limits = question.source, known.limits
     if seconds := memory.wait(source, limits.failures, limits.failures_window):
         raise Limited(seconds)
     try:

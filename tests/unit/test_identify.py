@@ -399,7 +399,7 @@ from selsock.model import Limits
 from tests.unit.test_identify import vhost_with
 identify.SERVICE = sys.argv[2]
 buffer, credentials = HeadBuffer(16384), identify.Credentials()
-client = Client(socket.socket(fileno=int(sys.argv[3])), "-")
+client = Client(socket.socket(fileno=int(sys.argv[3])), "192.0.2.1")
 vhost = vhost_with(True)
 read_head(client, buffer, Limits(), 10.0)
 client.write(b"read")

@@ -63,7 +63,7 @@ class World:
     def ask(self, name: str, password: str, vhost: str = "dog.example", address: str = "192.0.2.1") -> Person:
         """Ask, and let the memory learn what is reported, as the service's parent does."""
         value = b"Basic " + base64.b64encode(f"{name}:{password}".encode())
-        return self.put(Question("basic", vhost, address, value))
+        return self.put(Question.parse(f"basic\t{vhost}\t{address}\n".encode() + value))
 
     def put(self, given: Question) -> Person:
         """The same, of any question."""
@@ -141,6 +141,21 @@ def test_what_is_no_question(data: bytes) -> None:
     """Whoever asks so is not the handler."""
     with pytest.raises(Unable, match="^a question that is none$"):
         Question.parse(data)
+
+
+@pytest.mark.parametrize("address", [b"", b"Local", b"192.0.2.1 ", b"a" * 4096, b"\xff", b"::1/64"])
+def test_question_about_an_address_that_is_none(address: bytes) -> None:
+    """It would be kept for each failure; and be told to the parent, whose words have a blank between them."""
+    with pytest.raises(Unable, match="^a question about an address that is none$"):
+        Question.parse(b"basic\tdog.example\t" + address + b"\nBasic x")
+
+
+def test_a_report_is_short(world: World) -> None:
+    """However long the scope of an address is: a pipe is read in pieces, and a second one would be a report of its own."""
+    question = Question.parse(b"basic\tdog.example\tfe80::1%" + b"a failed b c" * 4096 + b"\nBasic x")
+    with pytest.raises(Refused):
+        world.put(question)
+    assert ["failed fe80::/64 60"] == world.reports
 
 
 @pytest.mark.parametrize("secret", [b"\xff", b"d:g", b"", b"d\ng", b"x" * 256])

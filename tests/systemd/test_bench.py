@@ -13,6 +13,8 @@ ROWS = [
     "selsock, static, Basic with {SHA}",
     "selsock, static, Basic with bcrypt, cost 5",
     "selsock, static, Basic with bcrypt, cost 10",
+    "selsock, static, Basic with bcrypt, cost 10, remembered",
+    "selsock, static, Basic with {SHA}, the last of 100,000 users",
     "selsock, WSGI, three lines",
     "selsock, CGI, /bin/sh",
 ]

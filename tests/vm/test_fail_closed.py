@@ -203,7 +203,9 @@ def test_missing_password_file_is_503_for_those_who_sign_in(vm: VirtualMachine) 
         answer = curl(vm.http_port(80), "http://alpha.example/", "alice:alice-reads-1")
         assert (answer.status, "<p>" in answer.content) == (503, False)
         (record,) = vm.journal("SELSOCK_EVENT=fault", since=mark)
-        assert record["SELSOCK_REASON"] == "/etc/selsock/alpha.htpasswd: No such file or directory"
+        assert (
+            record["SELSOCK_REASON"] == "/run/selsock/identify: /etc/selsock/alpha.htpasswd: No such file or directory"
+        )
         served(vm)
     finally:
         vm.ssh("mv /root/alpha.htpasswd /etc/selsock/; restorecon -F /etc/selsock/alpha.htpasswd")

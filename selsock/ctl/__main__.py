@@ -17,22 +17,18 @@ from selsock.ctl.answer import as_json, in_words
 from selsock.ctl.explain import Asked, explain
 from selsock.ctl.transition import transition
 from selsock.errors import TableFault
-from selsock.generate.__main__ import Arguments
 from selsock.generate.applied import read
+from selsock.generate.command_line import BAD, DONE, Arguments, ended
 from selsock.generate.faults import MachineFault
 from selsock.generate.maps import Maps
 from selsock.generate.plan import TABLE
 from selsock.generate.prepare import prepare
-from selsock.generate.source import BadSource
 from selsock.handler.kernel import Kernel
 from selsock.handler.table import OpenTable
 from selsock.identify.answer import Refused
 from selsock.names import Network
 
-DONE = 0
 REFUSED = 1
-BAD = 2
-MACHINE = 3
 
 PROGRAM = "selsockctl"
 
@@ -61,32 +57,26 @@ def arguments() -> Arguments:
 def main(argv: list[str] | None = None) -> int:
     """Run the program with the arguments ``argv``, and return its exit status."""
     given = arguments().parse_args(argv)
-    try:
-        if given.command == "explain":
-            return explained(given)
-        from selsock.ctl.instances import run  # needs systemd's bindings
+    return ended(PROGRAM, lambda: run(given))
 
-        return run(given.json)
-    except BadSource as error:
-        print(error, file=sys.stderr)
-        return BAD
+
+def run(given: argparse.Namespace) -> int:
+    """Do what the command says; return the exit status.  Raises what ``ended`` catches."""
+    if given.command == "list":
+        from selsock.ctl import instances  # needs systemd's bindings
+
+        return instances.run(given.json)
+    try:
+        return explained(given)
     except (ValueError, Refused) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return BAD
-    except (MachineFault, TableFault) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return MACHINE
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
-        return MACHINE
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
-        return MACHINE
+    except TableFault as error:
+        raise MachineFault(error.reason) from None
 
 
 def explained(given: argparse.Namespace) -> int:
-    """Explain, and return the exit status.  Raises what ``main`` catches."""
+    """Explain, and return the exit status.  Raises what ``run`` catches."""
     if not Network.accepts(given.address) or "/" in given.address:
         raise ValueError(f"expected an address, not {given.address!r}")
     asked = Asked(

@@ -11,13 +11,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from selsock import __version__
 from selsock.generate.apache.convert import imported
 from selsock.generate.apache.maps import rewritten
 from selsock.generate.apache.text import comment
 from selsock.generate.apply import apply
+from selsock.generate.command_line import DONE, Arguments, ended
 from selsock.generate.difference import difference
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
@@ -25,24 +25,12 @@ from selsock.generate.prepare import prepare
 from selsock.generate.relabel import check_roots
 from selsock.generate.remove import remove
 from selsock.generate.renew import renew
-from selsock.generate.source import BadSource
 from selsock.generate.write import Transaction
 from selsock.names import AbsolutePath
 
-DONE = 0
 DIFFERS = 1
-BAD_CONFIGURATION = 2
-MACHINE = 3
 
 PROGRAM = "selsock-generate"
-
-
-class Arguments(argparse.ArgumentParser):
-    """A parser whose error is one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
-        self.exit(BAD_CONFIGURATION, f"{self.prog}: {message}\n")
 
 
 def arguments() -> Arguments:
@@ -93,25 +81,11 @@ def check_source(parser: Arguments, source: Path | None) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run the program with the arguments ``argv``, and return its exit status."""
     given = parse(argv)
-    try:
-        return run(given)
-    except BadSource as error:
-        print(error, file=sys.stderr)
-        return BAD_CONFIGURATION
-    except MachineFault as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return MACHINE
-    except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
-        return MACHINE
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"{PROGRAM}: {where}{error.strerror or error}", file=sys.stderr)
-        return MACHINE
+    return ended(PROGRAM, lambda: run(given))
 
 
 def run(given: argparse.Namespace) -> int:
-    """Do what the options say; return the exit status.  Raises what ``main`` catches."""
+    """Do what the options say; return the exit status.  Raises what ``ended`` catches."""
     if given.apache:
         return import_apache(given.apache)
     if not (given.check or given.diff or given.output) and os.geteuid() != 0:
@@ -126,7 +100,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
-    """Check, compare, write or apply ``source``; return the exit status.  Raises what ``main`` catches."""
+    """Check, compare, write or apply ``source``; return the exit status.  Raises what ``ended`` catches."""
     configuration, plan = prepare(source, source.read_bytes(), output or Path("/"))
     if check:
         sites, domains = len(configuration.sites), len(configuration.domains)
@@ -153,7 +127,7 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
 def import_apache(file: Path) -> int:
     """Write what ``file`` of Apache says, and tell on stderr what is missing; return the exit status.
 
-    Raises what ``main`` catches.
+    Raises what ``ended`` catches.
     """
     text, missing = rewritten(file) if file.suffix == ".map" else imported(file)
     sys.stdout.write(text)

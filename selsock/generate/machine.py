@@ -37,6 +37,7 @@ WITHIN = (
     ("head_seconds", "connection_seconds"),
     ("idle_seconds", "connection_seconds"),
     ("request_seconds", "connection_seconds"),
+    ("failure_seconds", "connection_seconds"),
     ("connections_per_source", "connections"),
 )
 

@@ -56,12 +56,15 @@ class Provider:
 
     @classmethod
     def parse(cls, record: bytes) -> Provider:
-        """The provider of a record.  Raises ValueError; what is not exactly as ``record`` writes it is none."""
+        """The provider of a record.  Raises ValueError; what is not exactly as ``record`` writes it is none.
+
+        The message has nothing of the record: the URI of a database may have a password, and the journal is read by others.
+        """
         (kind, *fields), *rest = [line.split("\t") for line in record.decode().split("\n")[:-1]] or [[""]]
         given = {name: value for name, value in rest}
         source, query = (*fields, "", "")[:2]
         remember = given.get("remember", "0")
         found = cls(kind, source, query, given.get("groups", ""), int(remember))
         if kind not in KINDS or found.record() != record:
-            raise ValueError(f"expected a provider, not {record!r}")
+            raise ValueError("expected a provider")
         return found

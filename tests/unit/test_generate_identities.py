@@ -187,3 +187,10 @@ def test_what_is_no_provider(record: bytes) -> None:
     """A damaged table grants nothing."""
     with pytest.raises(ValueError):
         Provider.parse(record)
+
+
+def test_what_is_wrong_with_a_provider_is_told_without_it() -> None:
+    """The reason goes to the journal, and the record of a database may have a password."""
+    record = b"postgresql\tpostgresql://web:hidden@db.example/web\tSELECT :user\tmore\n"
+    with pytest.raises(ValueError, match="^expected a provider$"):
+        Provider.parse(record)

@@ -11,6 +11,7 @@ import pytest
 from selsock import __version__
 from selsock.generate import __main__ as module
 from selsock.generate.__main__ import main
+from selsock.generate.command_line import MACHINE
 from selsock.generate.faults import MachineFault
 from selsock.generate.plan import APPLIED
 
@@ -338,5 +339,5 @@ def test_a_missing_root_stops_before_anything_is_done(
     monkeypatch.setattr(module, "apply", None)
     monkeypatch.setattr(module, "Selinux", lambda: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert module.main([str(source)]) == module.MACHINE
+    assert module.main([str(source)]) == MACHINE
     assert capsys.readouterr().err.endswith("is missing: create it\n")

@@ -261,6 +261,10 @@ REFUSED = {
         "limits: {connection_seconds: 5, idle_seconds: 6}\n" + A + V,
         ("1:47: limits.idle_seconds: expected idle_seconds (6) to be at most connection_seconds (5), not '6'"),
     ),
+    "limit contradiction failure_seconds": (
+        "limits: {connection_seconds: 5, failure_seconds: 6}\n" + A + V,
+        ("1:50: limits.failure_seconds: expected failure_seconds (6) to be at most connection_seconds (5), not '6'"),
+    ),
     "limit contradiction request_seconds": (
         "limits: {connection_seconds: 5, request_seconds: 6}\n" + A + V,
         ("1:50: limits.request_seconds: expected request_seconds (6) to be at most connection_seconds (5), not '6'"),

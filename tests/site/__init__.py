@@ -28,7 +28,7 @@ def page(text: str) -> tuple[bytes, int]:
 LISTEN = """listen:
   - 80
   - {address: 443, proxy: protocol, certificate: true, from: 10.0.2.2}
-  - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol}
+  - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol, remote_user: X-User}
 """
 # What a process needs that begins in an administrator's session, by ssh, and enters the domain by setcon.
 ENTERED = """

@@ -108,6 +108,24 @@ def test_a_certificate_that_the_proxy_has_verified(
     assert [entry["_SELINUX_CONTEXT"].split(":", 2)[2] for entry in outcomes] == [context] * bool(context)
 
 
+VOUCHED = "GET / HTTP/1.1\r\nHost: vouched.example\r\n{}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "status", "context"),
+    [("X-User: dog\r\n", 200, "selsock_writer_t:s0:c131"), ("X-User: cat\r\n", 403, ""), ("", 403, "")],
+)
+def test_a_user_whom_the_proxy_names(vm: VirtualMachine, field: str, status: int, context: str) -> None:
+    """By the field of the listener that he comes by; over another one the field is nobody's."""
+    mark = vm.mark()
+    assert f"HTTP/1.1 {status} " in visit(vm, "tests_proxy_t:s0", HEADER + VOUCHED.format(field))
+    outcomes = vm.journal("SELSOCK_EVENT=outcome", since=mark)
+    assert [entry["_SELINUX_CONTEXT"].split(":", 2)[2] for entry in outcomes] == [context] * bool(context)
+    with socket.create_connection(("127.0.0.1", vm.http_port(80)), 60) as connection:
+        connection.sendall(VOUCHED.format(field).encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 403 ")
+
+
 def test_the_type_that_is_named_is_served(vm: VirtualMachine) -> None:
     """Two requests over the UNIX socket; it serves on after setcon, in the tenant's domain at its level."""
     mark = vm.mark()

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from selsock.generate.configuration import Configuration, Site, Use
+from selsock.generate.configuration import Configuration
 from selsock.generate.domains import Domain
+from selsock.generate.site import Site, Use
 from selsock.generate.source import BadSource, Node, sequence
 from selsock.names import AbsolutePath, HostName, TypeName
 

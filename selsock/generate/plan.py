@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from selsock.context import Context
 from selsock.generate.compiled import compile_table
-from selsock.generate.configuration import Configuration, Site
+from selsock.generate.configuration import Configuration
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
@@ -15,6 +15,7 @@ from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import Rendered, render, with_generation
+from selsock.generate.site import Site
 from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
 

@@ -23,7 +23,7 @@ _BOTH = (
 )
 _SELINUX = (
     "udev linux-image-cloud-amd64 selinux-policy-default selinux-policy-dev policycoreutils policycoreutils-python-utils"
-    " semodule-utils checkpolicy setools auditd openssh-server kmod make python3-crypt-r rpm"
+    " semodule-utils checkpolicy setools auditd openssh-server acl kmod make python3-crypt-r rpm"
 )
 # What builds and tests the package, beside what it runs on.
 _BUILD = (

@@ -11,13 +11,14 @@ import yaml
 
 from selsock import errors
 from selsock.generate import conflicts
-from selsock.generate.configuration import LOCATION, TOP, VHOST, configure
+from selsock.generate.configuration import TOP, configure
 from selsock.generate.contents import CGI, STATIC, WSGI
 from selsock.generate.domains import DOMAIN, Service
 from selsock.generate.machine import SYSTEMD_LIMITS
 from selsock.generate.maps import Maps
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import RULE
+from selsock.generate.site import LOCATION, VHOST
 from selsock.generate.source import BadSource, load
 from selsock.handler.response import REASONS
 from selsock.handler.serve.reply import PHRASES

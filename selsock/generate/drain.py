@@ -7,8 +7,10 @@ about to load one.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 SERVE = b"/usr/libexec/selsock/serve"
@@ -44,6 +46,59 @@ def domain(process: Path) -> str:
     except OSError:
         return ""
     return fields[2] if len(fields) > 2 else ""
+
+
+def inside(domains: Collection[str], proc: Path = Path("/proc")) -> int:
+    """How many processes are in one of ``domains``."""
+    if not domains:
+        return 0
+    return sum(domain(process) in domains for process in proc.iterdir() if process.name.isdigit())
+
+
+def end(domains: Collection[str], proc: Path = Path("/proc")) -> int:
+    """Kill every process that is in one of ``domains``, and return how many there were."""
+    found = 0
+    for process in list(proc.iterdir()) if domains else ():
+        if not process.name.isdigit():
+            continue
+        try:
+            descriptor = os.pidfd_open(int(process.name))
+        except ProcessLookupError:
+            continue
+        try:
+            # Asked when the descriptor is there: it, unlike the number, is of this process for good.
+            if domain(process) in domains:
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                found += 1
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(descriptor)
+    return found
+
+
+def emptied(
+    domains: Collection[str],
+    before: frozenset[Process],
+    say: Callable[[str], None],
+    proc: Path = Path("/proc"),
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait until no process is in one of ``domains``, and none of ``before`` may still enter one; False, and told, when
+    that takes more than ``PATIENCE``."""
+    end = clock() + PATIENCE
+    told = False
+    while left := inside(domains, proc) + len(before & starting(proc)):
+        what = "1 process is" if left == 1 else f"{left} processes are"
+        if clock() >= end:
+            say(f"{what} still in what is no longer used")
+            return False
+        if not told:
+            told = True
+            say(f"waiting: {what} still in what is no longer used")
+        sleep(INTERVAL)
+    return True
 
 
 def drain(

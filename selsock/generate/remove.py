@@ -12,14 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from selsock.generate.applied import labelled, read
-from selsock.generate.apply import HEADER, PRIORITY, Say, give_back, is_booted, is_ours, run
+from selsock.generate.apply import HEADER, alone, is_ours
+from selsock.generate.commands import Say, is_booted, run
+from selsock.generate.drain import end
 from selsock.generate.faults import MachineFault
+from selsock.generate.labelling import RECORD, Record, give_back
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
+from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, text_of
+from selsock.generate.retired import domains, statements
 from selsock.identify.provider import SERVICES
 
-MODULE = Path(POLICY).stem
-REST = (RANGES, FILE_CONTEXTS, POLICY, MAPS, APPLIED)  # in this order
+MODULES = tuple(Path(path).stem for path in (RETIRED, POLICY))
+REST = (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, MAPS, APPLIED)  # in this order
 STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
 
 
@@ -28,22 +33,30 @@ def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
 
     ``root`` is where the artifacts are, for tests; policy, labels and systemd are always this machine's.
     """
+    with alone(root, say):
+        undo(selinux, say, root)
+
+
+def undo(selinux: Selinux, say: Say, root: Path) -> None:
+    """Do that, while nobody else does."""
     units = own_units(root, say)
-    module = is_installed(root)
+    modules = installed(root)
     rest = [root / path for path in REST]
-    if not module and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest)):
+    if not modules and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest)):
         say("nothing to remove")
         return
     stop(say)
-    paths = labelled(root)
+    end_logins(root, say)
+    before, recorded = labelled(root), Record(root).trees
+    paths = frozenset({*(before or ()), *recorded})
     # From the first of these on nothing is served.
     delete((root / TABLE, *units), say)
     if is_booted():
         run(["systemctl", "daemon-reload"])
         say("systemd has read its units again")
-    if module:
-        run(["semodule", "-X", PRIORITY, "-r", MODULE])
-        say(f"removed policy module {MODULE}")
+    if modules:
+        say(f"removing policy module {' and '.join(modules)}: {SLOW}")
+        run(["semodule", "-X", PRIORITY, *(word for name in modules for word in ("-r", name))])
     if selinux.enabled():
         # No path at all: table and source are gone, though something else was there to be removed.
         give_back(paths or None, frozenset(), selinux, say)
@@ -65,13 +78,13 @@ def own_units(root: Path, say: Say) -> list[Path]:
     return found
 
 
-def is_installed(root: Path) -> bool:
-    """Whether our module is in the policy store.  Raises MachineFault, OSError where there is a store and no semodule."""
+def installed(root: Path) -> list[str]:
+    """Which of our modules are in the policy store.  Raises MachineFault, OSError where there is a store and no semodule."""
     if not any(place.is_dir() for store in STORES for place in (root / store).glob("*/active")):
-        return False
+        return []
     # semodule(8): with -lfull a line is priority, name, language, and perhaps "disabled".
-    lines = run(["semodule", "-lfull"]).splitlines()
-    return any(line.split()[:2] == [PRIORITY, MODULE] for line in lines)
+    lines = [line.split() for line in run(["semodule", "-lfull"]).splitlines()]
+    return [name for name in MODULES if any(line[:2] == [PRIORITY, name] for line in lines)]
 
 
 def stop(say: Say) -> None:
@@ -84,6 +97,13 @@ def stop(say: Say) -> None:
             unless_missing(["systemctl", "stop", f"selsock-{name}.socket"])
             unless_missing(["systemctl", "stop", f"selsock-{name}.service"])
     say("stopped and disabled selsock.socket, and all connections" if booted else "disabled selsock.socket")
+
+
+def end_logins(root: Path, say: Say) -> None:
+    """End whoever is in a domain of ours that is no connection: a login's."""
+    texts = (text_of(root / POLICY), text_of(root / RETIRED))
+    if count := end(domains(statement for text in texts for statement in statements(text))):
+        say(f"ended {count} process{'es' * (count > 1)} in domains that are removed")
 
 
 def unless_missing(command: list[str]) -> None:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from selsock.generate.applied import read
-from selsock.generate.apply import Say, apply, is_ours
+from selsock.generate.apply import apply, is_ours
+from selsock.generate.commands import Say
 from selsock.generate.drain import drain, starting
 from selsock.generate.libselinux import Selinux
 from selsock.generate.maps import Maps

@@ -123,3 +123,25 @@ def put_back(place: Path, before: Path | None) -> None:
             before.unlink(missing_ok=True)
         else:
             place.unlink(missing_ok=True)
+
+
+def replace(place: Path, data: bytes, mode: int) -> None:
+    """Put ``data`` at ``place``, root's, in one step: whoever is interrupted leaves what was there, or this.
+
+    Raises OSError.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+    with open(handle, "wb") as file:
+        file.write(data)
+        os.fchmod(handle, mode)
+        file.flush()
+        os.fsync(handle)
+    os.replace(name, place)
+
+
+def sweep(root: Path, artifacts: Iterable[Artifact]) -> None:
+    """Delete what runs that were killed have left beside the places of ``artifacts``.  Raises OSError."""
+    for artifact in artifacts:
+        place = root / artifact.path
+        for left in place.parent.glob(f".{place.name}.*"):
+            left.unlink()

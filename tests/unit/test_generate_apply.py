@@ -3,6 +3,8 @@
 
 import importlib.util
 import sys
+import threading
+import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from selsock.generate import apply as module
-from selsock.generate import libselinux
+from selsock.generate import commands, labelling, libselinux, policy_store
 from selsock.generate.applied import Applied
 from selsock.generate.apply import apply
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.faults import MachineFault
+from selsock.generate.labelling import RECORD
 from selsock.generate.libselinux import Selinux, binding
 from selsock.generate.plan import APPLIED, POLICY, TABLE, Plan, plan
+from selsock.generate.policy_store import RETIRED
 from selsock.generate.ranges import Ledger
 from selsock.generate.relabel import Ask, Outcome
 from selsock.generate.source import load
@@ -49,6 +53,11 @@ class FakeSelinux(Selinux):
         yield lambda path, mode: self.labels.get(path, "")
 
 
+Given = list[tuple[str, frozenset[str]]]
+LOAD = "semodule -X 400 -i selsock_tenants.cil -i selsock_retired.cil"
+DROP = "semodule -X 400 -r selsock_retired"
+
+
 class Machine:
     """A directory for the artifacts, and a record of what was done in which order."""
 
@@ -61,9 +70,17 @@ class Machine:
         self.said: list[str] = []
         self.fails: dict[str, str] = {}
         self.selinux = FakeSelinux({BASE})
+        self.loaded: dict[str, str] = {}
+        self.domain = "public"
+        self.more: list[str] = []
+        self.patch(monkeypatch)
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put this in the place of programs and of the walk."""
         monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(module, "relabel_tree", lambda root, labels, outcome: self.step(f"label {root}"))
-        monkeypatch.setattr(module, "relabel_file", lambda path, context, outcome: self.step(f"label {path}"))
+        monkeypatch.setattr(policy_store, "run", self.run)
+        monkeypatch.setattr(labelling, "relabel_tree", lambda root, labels, outcome: self.step(f"label {root}"))
+        monkeypatch.setattr(labelling, "relabel_file", lambda path, context, outcome: self.step(f"label {path}"))
 
     def step(self, what: str) -> None:
         """Note ``what``, and whether the table was in place by then."""
@@ -76,11 +93,25 @@ class Machine:
     def run(self, command: list[str]) -> str:
         """Instead of a program of the system."""
         self.step(" ".join(Path(word).name if word.startswith("/") else word for word in command))
+        if command[0] == "semodule":
+            self.load(command[3:])
         return ""
+
+    def load(self, words: list[str]) -> None:
+        """What semodule(8) does: the kernel has the types of all modules afterwards."""
+        for option, name in zip(words[::2], words[1::2], strict=True):
+            if option == "-r":
+                del self.loaded[name]
+            else:
+                self.loaded[Path(name).stem] = Path(name).read_text()
+        found = (line for text in self.loaded.values() for line in text.splitlines())
+        types = [line.strip("()").split()[1] for line in found if line.startswith("(type ")]
+        self.selinux.known = {BASE, *(f"system_u:object_r:{name}:s0" for name in types)}
 
     def prepared(self, mode: str = "required", auth: bool = True) -> tuple[Configuration, Plan]:
         """A configuration whose root is on this machine, and its plan."""
-        text = f"selinux: {mode}\ndomains: {{public: {{}}}}\ndefault_context: public:auto\nvhosts:\n"
+        text = f"selinux: {mode}\ndomains: {{{', '.join(f'{name}: {{}}' for name in (self.domain, *self.more))}}}\n"
+        text += f"default_context: {self.domain}:auto\nvhosts:\n"
         text += f"  a.example:\n    root: {self.content}\n"
         if auth:
             text += "    auth: {basic: {realm: x, file: /etc/selsock/users.htpasswd}}\n"
@@ -110,7 +141,7 @@ def test_policy_then_labels_then_table(machine: Machine) -> None:
     assert machine.done[:5] == [
         "systemd-sysusers selsock.conf (without table)",
         "systemd-tmpfiles --create selsock.conf (without table)",
-        "semodule -X 400 -i selsock_tenants.cil (without table)",
+        "semodule -X 400 -i selsock_tenants.cil -i selsock_retired.cil (without table)",
         f"label {machine.content} (without table)",
         "label /etc/selsock/users.htpasswd (without table)",
     ]
@@ -118,10 +149,18 @@ def test_policy_then_labels_then_table(machine: Machine) -> None:
 
 
 def test_a_policy_that_is_loaded_is_not_loaded_again(machine: Machine) -> None:
-    _, its = machine.prepared()
-    machine.selinux.known.add(f"system_u:object_r:selsock_generation_{its.generation}:s0")
+    machine.apply()
+    machine.done.clear()
     machine.apply()
     assert not [step for step in machine.done if step.startswith("semodule")]
+
+
+def test_a_policy_that_the_kernel_lost_is_loaded_again(machine: Machine) -> None:
+    machine.apply()
+    machine.done.clear()
+    machine.selinux.known = {BASE}
+    machine.apply()
+    assert [step for step in machine.done if step.startswith("semodule")] == [f"{LOAD} (with table)"]
 
 
 def test_systemd_reads_units_again_only_when_one_changed(machine: Machine) -> None:
@@ -141,32 +180,181 @@ def test_a_policy_that_does_not_load_leaves_the_old_table(machine: Machine) -> N
     assert (machine.root / "etc/selsock/vhost.yaml.ranges").exists(), "a number that was given is given"
 
 
-def test_a_failure_after_the_policy_takes_it_back(machine: Machine) -> None:
-    machine.fails["label"] = "disk is broken"
-    with pytest.raises(OSError, match="disk is broken"):
-        machine.apply()
-    assert machine.done[-1] == "semodule -X 400 -r selsock_tenants (without table)"
-    assert not (machine.root / POLICY).exists()
+def generation(its: Plan) -> str:
+    """The statement that declares the generation of a plan."""
+    return f"(type selsock_generation_{its.generation})"
 
 
-def test_a_failure_after_a_second_policy_loads_the_first_again(machine: Machine) -> None:
+def test_the_old_table_is_good_until_the_new_one_is_there(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy has both generations while labels are given, and what was removed from it."""
+    first = machine.apply()
+    seen: list[str] = []
+    monkeypatch.setattr(
+        labelling, "relabel_tree", lambda root, labels, outcome: seen.append("".join(machine.loaded.values()))
+    )
+    machine.domain = "other"
+    second = machine.apply()
+    (text,) = seen
+    for statement in (generation(first), generation(second), "(type selsock_public_t)", "(type selsock_other_t)"):
+        assert statement in text
+
+
+def test_what_is_removed_is_dropped_after_the_table(machine: Machine) -> None:
     machine.apply()
-    machine.fails["label"] = "disk is broken"
+    machine.domain = "other"
+    machine.done.clear()
+    second = machine.apply()
+    assert [step for step in machine.done if step.startswith("semodule")] == [
+        f"{LOAD} (with table)",
+        f"{DROP} (with table)",
+    ]
+    assert machine.loaded == {"selsock_tenants": second.artifact(POLICY).data.decode()}
+    assert not (machine.root / RETIRED).exists()
+    assert "selsock_public_t is no longer used, and stays until no process is in it" in machine.said
+
+
+def test_what_is_added_takes_one_transaction(machine: Machine) -> None:
+    """The generation that was costs nobody anything, and goes with the next one."""
+    first = machine.apply()
+    machine.done.clear()
+    machine.more = ["second"]
+    second = machine.apply()
+    assert [step for step in machine.done if step.startswith("semodule")] == [f"{LOAD} (with table)"]
+    assert generation(first) in machine.loaded["selsock_retired"]
+    machine.more.append("third")
+    machine.apply()
+    assert generation(first) not in machine.loaded["selsock_retired"]
+    assert generation(second) in machine.loaded["selsock_retired"]
+
+
+def test_who_is_inside_keeps_what_is_removed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removed type would leave the process without a label.  The next run drops it, if it has gone by then."""
+    machine.apply()
+    machine.domain = "other"
+    monkeypatch.setattr(policy_store, "emptied", lambda domains, before, say: False)
+    monkeypatch.setattr(policy_store, "inside", lambda domains: len(domains))
+    machine.apply()
+    assert "(type selsock_public_t)" in machine.loaded["selsock_retired"]
+    assert "what they use is dropped by the next run of selsock-generate" in machine.said
+    machine.apply()
+    assert "(type selsock_public_t)" in machine.loaded["selsock_retired"]
+    monkeypatch.undo()
+    monkeypatch.setattr("selsock.generate.places.SYSTEM_TREES", ())
+    machine.patch(monkeypatch)
+    machine.apply()
+    assert "selsock_public_t" not in "".join(machine.loaded.values())
+    assert "(type selsock_other_t)" in machine.loaded["selsock_tenants"]
+
+
+@pytest.mark.parametrize("error", [OSError(5, "disk is broken"), KeyboardInterrupt()])
+def test_a_failure_after_the_policy_leaves_what_the_table_needs(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """Nothing is taken back: the old table is served, and the next run does the rest, with whichever configuration."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    first = machine.apply()
+    machine.domain = "other"
+    with monkeypatch.context() as patch:
+        patch.setattr(labelling, "relabel_file", fails)
+        with pytest.raises(type(error)):
+            machine.apply()
+    old = (machine.root / TABLE).read_bytes()
+    assert old == first.artifact(TABLE).data
+    assert {generation(first), "(type selsock_public_t)"} <= set("\n".join(machine.loaded.values()).split("\n"))
+    machine.domain = "third"
+    third = machine.apply()
+    assert machine.loaded == {"selsock_tenants": third.artifact(POLICY).data.decode()}
+
+
+def test_back_to_what_is_in_force_after_a_failure(machine: Machine) -> None:
+    """The kernel knows its generation, as what is kept; the policy is loaded all the same, without what came after."""
+    first = machine.apply()
+    machine.more = ["second"]
+    machine.fails["label /etc"] = "disk is broken"
     with pytest.raises(OSError, match="disk is broken"):
         machine.apply()
-    assert machine.done[-1] == "semodule -X 400 -i selsock_tenants.cil (with table)"
+    machine.fails.clear()
+    machine.more = []
+    machine.apply()
+    assert machine.loaded["selsock_tenants"] == first.artifact(POLICY).data.decode()
+    assert "selsock_second_t" not in "".join(machine.loaded.values())
 
 
-def test_an_interruption_after_the_policy_takes_it_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Control-C: a policy without its table serves nobody."""
+def test_only_what_changed_is_labelled(machine: Machine) -> None:
+    """Of two roots the one that has another label now; files of users each time."""
+    second = machine.content.parent / "second"
+    second.mkdir()
+    machine.apply()
+    machine.extra = f"  b.example: {{root: {second}}}\n"
+    machine.done.clear()
+    machine.apply()
+    assert [step for step in machine.done if step.startswith("label")] == [
+        f"label {second} (with table)",
+        "label /etc/selsock/users.htpasswd (with table)",
+    ]
+    assert "not looked at: 1 roots that have their labels; restorecon -RF ROOT does" in machine.said
 
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "relabel_file", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+def test_labels_that_were_under_way_are_given_again(machine: Machine) -> None:
+    """Whoever was interrupted may have given some of them, be it for another configuration."""
+    machine.apply()
+    machine.domain = "other"
+    machine.fails["label /etc"] = "disk is broken"
+    with pytest.raises(OSError, match="disk is broken"):
         machine.apply()
-    assert machine.done[-1] == "semodule -X 400 -r selsock_tenants (without table)"
+    machine.fails.clear()
+    machine.domain = "public"
+    machine.done.clear()
+    machine.apply()
+    assert f"label {machine.content} (with table)" in machine.done
+
+
+def test_a_root_that_was_labelled_for_nothing_is_given_back(machine: Machine, given_back: Given) -> None:
+    """The run that labelled it was interrupted, and the configuration that is applied now has it not."""
+    second = machine.content.parent / "second"
+    second.mkdir()
+    machine.apply()
+    machine.extra = f"  b.example: {{root: {second}}}\n"
+    machine.fails["label /etc"] = "disk is broken"
+    with pytest.raises(OSError, match="disk is broken"):
+        machine.apply()
+    machine.fails.clear()
+    machine.extra = ""
+    machine.apply()
+    assert [path for path, _ in given_back] == [str(second)]
+
+
+def test_a_record_that_is_damaged_labels_all(machine: Machine) -> None:
+    machine.apply()
+    for damage in (b"rubbish", b"[]", b"{"):
+        (machine.root / RECORD).write_bytes(damage)
+        machine.done.clear()
+        machine.apply()
+        assert f"label {machine.content} (with table)" in machine.done
+
+
+def test_two_runs_at_once(machine: Machine) -> None:
+    """The second one waits, and says so."""
+    with module.alone(machine.root, machine.said.append):
+        run = threading.Thread(target=machine.apply)
+        run.start()
+        while not machine.said:
+            time.sleep(0.01)
+        assert machine.said == ["waiting for another selsock-generate"]
+        assert machine.done == []
+    run.join()
+    assert (machine.root / TABLE).exists()
+
+
+def test_what_a_killed_run_left_is_swept(machine: Machine) -> None:
+    machine.apply()
+    left = (machine.root / TABLE).with_name(".table.cdb.abcdefgh")
+    left.write_bytes(b"half")
+    machine.apply()
+    assert not left.exists()
 
 
 def test_a_tree_that_can_not_be_labelled_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +363,7 @@ def test_a_tree_that_can_not_be_labelled_is_a_warning(machine: Machine, monkeypa
     def broken(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(module, "relabel_tree", broken)
+    monkeypatch.setattr(labelling, "relabel_tree", broken)
     machine.apply()
     warning = (
         f"warning: {machine.content} could not be labelled (Input/output error); what lacks its label is not served"
@@ -190,14 +378,14 @@ def test_a_missing_directory_with_a_label_of_its_own_is_a_warning(machine: Machi
     (machine.content / "there").mkdir()
     machine.apply()
     said = [line for line in machine.said if "does not exist yet" in line]
-    assert said == [f"warning: {machine.content}/missing does not exist yet; run restorecon -RF on it when it does"]
+    assert said == [f"warning: {machine.content}/missing does not exist yet; run selsock-generate again when it does"]
 
 
 def test_a_missing_password_file_is_a_warning(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(path: str, context: str, outcome: object) -> None:
         raise FileNotFoundError(2, "No such file or directory", path)
 
-    monkeypatch.setattr(module, "relabel_file", missing)
+    monkeypatch.setattr(labelling, "relabel_file", missing)
     machine.apply()
     assert "warning: /etc/selsock/users.htpasswd does not exist yet; run restorecon on it when it does" in machine.said
 
@@ -295,11 +483,10 @@ def given_back(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[
         found.append((path, keep))
         outcome.seen, outcome.changed = outcome.seen + 2, outcome.changed + 1
 
-    monkeypatch.setattr(module, "restore", restore)
+    monkeypatch.setattr(labelling, "restore", restore)
     return found
 
 
-Given = list[tuple[str, frozenset[str]]]
 HTPASSWD = "/etc/selsock/users.htpasswd"
 
 
@@ -315,7 +502,7 @@ def test_what_is_no_longer_configured_gets_the_policys_labels(machine: Machine, 
     machine.apply(auth=False)
     assert given_back == [(HTPASSWD, frozenset({str(second)})), (str(first), frozenset({str(second)}))]
     assert machine.done[2:6] == [
-        "semodule -X 400 -i selsock_tenants.cil (with table)",
+        "semodule -X 400 -i selsock_tenants.cil -i selsock_retired.cil (with table)",
         f"give back {HTPASSWD} (with table)",
         f"give back {first} (with table)",
         f"label {second} (with table)",
@@ -367,7 +554,7 @@ def test_a_root_that_can_not_be_given_back(
     first, second = machine.content, machine.content.parent / "second"
     second.mkdir()
     machine.apply(auth=False)
-    monkeypatch.setattr(module, "restore", restore)
+    monkeypatch.setattr(labelling, "restore", restore)
     machine.content = second
     machine.said.clear()
     machine.apply(auth=False)
@@ -377,10 +564,10 @@ def test_a_root_that_can_not_be_given_back(
 
 def test_a_last_run_that_can_not_be_read_is_told(machine: Machine, given_back: Given) -> None:
     machine.apply()
-    for path in (TABLE, APPLIED):
+    for path in (TABLE, APPLIED, RECORD):
         (machine.root / path).write_bytes(b"rubbish")
     machine.apply()
-    assert f"warning: {module.UNKNOWN}" in machine.said
+    assert f"warning: {labelling.UNKNOWN}" in machine.said
     assert given_back == []
 
 
@@ -444,7 +631,7 @@ def test_a_base_module_that_is_missing(machine: Machine) -> None:
 
 def test_a_program_that_fails_is_one_line() -> None:
     with pytest.raises(MachineFault) as caught:
-        module.run(["sh", "-c", "echo one >&2; echo two >&2; exit 7"])
+        commands.run(["sh", "-c", "echo one >&2; echo two >&2; exit 7"])
     assert str(caught.value) == "sh failed with status 7: one; two"
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for connections that are starting: which they are, when each has had what it needs, and when it is enough."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from selsock.generate.drain import PATIENCE, domain, drain, starting
+from selsock.generate.drain import PATIENCE, domain, drain, emptied, end, inside, starting
 
 BEFORE, TENANT = "system_u:system_r:selsock_t:s0", "system_u:system_r:selsock_public_t:s0:c0,c1"
 SERVE = "/usr/bin/python3\0-ISB\0/usr/libexec/selsock/serve\0/var/lib/selsock/table.cdb\0"
@@ -53,6 +54,12 @@ class Proc:
         """Wait, and tell how many seconds that took."""
         drain(starting(self.path), self.said.append, self.path, lambda: self.now, self.sleep)
         return round(self.now - 100, 1)
+
+    def emptied(self, *domains: str) -> tuple[bool, float]:
+        """Wait until nobody is inside, and tell whether that came, and how many seconds it took."""
+        before = starting(self.path)
+        done = emptied(domains, before, self.said.append, self.path, lambda: self.now, self.sleep)
+        return done, round(self.now - 100, 1)
 
 
 @pytest.fixture
@@ -145,3 +152,49 @@ def test_the_real_proc_is_understood() -> None:
         expected = [str(process.pid)] if domain(place) == "" else []
         assert [pid for pid, _ in starting() if pid == place.name] == expected
     assert [pid for pid, _ in starting() if pid == place.name] == []
+
+
+def test_nobody_is_inside(proc: Proc) -> None:
+    proc.process(7, TENANT, "cat\0")
+    assert inside(["selsock_other_t"], proc.path) == 0
+    assert inside([], proc.path) == 0
+    assert proc.emptied("selsock_other_t") == (True, 0.0)
+    assert proc.said == []
+
+
+def test_whoever_is_inside_is_waited_for_whatever_he_runs(proc: Proc) -> None:
+    proc.process(7, TENANT, "cat\0")
+    proc.events = [(3, lambda: proc.end(7))]
+    assert inside(["selsock_public_t"], proc.path) == 1
+    assert proc.emptied("selsock_public_t") == (True, 3.0)
+    assert proc.said == ["waiting: 1 process is still in what is no longer used"]
+
+
+def test_who_is_about_to_enter_is_waited_for(proc: Proc) -> None:
+    """He has the old table open, and goes inside before he ends."""
+    proc.process(7)
+    proc.events = [(2, lambda: proc.process(7, TENANT)), (4, lambda: proc.end(7))]
+    assert proc.emptied("selsock_public_t") == (True, 4.0)
+
+
+def test_who_stays_inside_ends_the_patience(proc: Proc) -> None:
+    for pid in (7, 8):
+        proc.process(pid, TENANT)
+    done, seconds = proc.emptied("selsock_public_t")
+    assert (done, PATIENCE <= seconds < PATIENCE + 1) == (False, True)
+    assert proc.said[-1] == "2 processes are still in what is no longer used"
+
+
+def test_only_those_inside_are_ended(proc: Proc) -> None:
+    """By the number of a real process, and the domain that a /proc of ours says."""
+    with subprocess.Popen(["sleep", "1000"]) as inner, subprocess.Popen(["sleep", "1000"]) as outer:
+        proc.process(inner.pid, TENANT)
+        proc.process(outer.pid, "system_u:system_r:cron_t:s0")
+        try:
+            assert end([], proc.path) == 0
+            assert end(["selsock_public_t"], proc.path) == 1
+            assert inner.wait() == -signal.SIGKILL
+            assert outer.poll() is None
+            assert end(["selsock_public_t"], proc.path) == 0, "one that has ended is passed over"
+        finally:
+            outer.kill()

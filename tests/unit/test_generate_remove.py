@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from selsock.generate import apply
+from selsock.generate import labelling
 from selsock.generate import remove as module
 from selsock.generate.applied import Applied
+from selsock.generate.apply import LOCK
 from selsock.generate.compiled import compile_table
 from selsock.generate.configuration import configure
 from selsock.generate.faults import MachineFault
+from selsock.generate.labelling import RECORD, UNKNOWN
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, UNITS
+from selsock.generate.policy_store import RETIRED
 from selsock.generate.ranges import Ledger
 from selsock.generate.remove import remove
 from selsock.generate.source import load
@@ -33,7 +36,7 @@ STOP = [
     "systemctl disable --now selsock.socket",
     *(f"systemctl stop {unit}" for unit in ("system-selsock.slice", *SERVICES)),
 ]
-UNLOAD = "semodule -X 400 -r selsock_tenants"
+UNLOAD = "semodule -X 400 -r selsock_retired -r selsock_tenants"
 
 
 class Machine:
@@ -42,7 +45,9 @@ class Machine:
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = path
         self.booted = True
-        self.modules = "100 base pp\n200 selsock pp\n200 selsock_tenants cil\n400 selsock_tenants cil\n"
+        self.modules = (
+            "100 base pp\n200 selsock pp\n200 selsock_tenants cil\n400 selsock_retired cil\n400 selsock_tenants cil\n"
+        )
         self.done: list[str] = []
         self.said: list[str] = []
         self.fails: dict[str, Exception] = {}
@@ -50,14 +55,15 @@ class Machine:
         configuration = configure(load(SOURCE, "vhost.yaml"), "vhost.yaml", Ledger())
         self.put(TABLE, compile_table(configuration, "0123456789abcdef"))
         self.put(APPLIED, Applied(Path("/etc/selsock/vhost.yaml"), SOURCE).compose())
-        for name in (POLICY, FILE_CONTEXTS, RANGES, MAPS, LEDGER):
+        for name in (POLICY, RETIRED, FILE_CONTEXTS, RANGES, MAPS, LEDGER):
             self.put(name, b"")
+        self.put(RECORD, b'{"/srv/a": {"": "x"}, "/srv/b": null}')
         for name in OWN:
             self.put(name, UNIT)
         (path / "var/lib/selinux/default/active").mkdir(parents=True)
         monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(module, "is_booted", lambda: self.booted)
-        monkeypatch.setattr(apply, "restore", lambda path, ask, keep, outcome: self.step(f"restore {path}"))
+        monkeypatch.setattr(labelling, "restore", lambda path, ask, keep, outcome: self.step(f"restore {path}"))
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file below the root."""
@@ -75,7 +81,9 @@ class Machine:
         """Instead of a program of the system."""
         self.step(" ".join(command))
         if command == UNLOAD.split():
-            self.modules = self.modules.replace("400 selsock_tenants cil\n", "")
+            self.modules = self.modules.replace("400 selsock_tenants cil\n", "").replace(
+                "400 selsock_retired cil\n", ""
+            )
         return self.modules if command == ["semodule", "-lfull"] else ""
 
     def remove(self) -> None:
@@ -85,8 +93,9 @@ class Machine:
         remove(self.selinux, self.said.append, self.root)
 
     def files(self) -> set[str]:
-        """What is below the root."""
-        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
+        """What is below the root; the lock lies in /run, and is anybody's."""
+        found = {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
+        return found - {LOCK}
 
 
 @pytest.fixture
@@ -103,10 +112,10 @@ def test_everything_is_undone_in_order(machine: Machine) -> None:
         "stopped and disabled selsock.socket, and all connections",
         *(f"removed {machine.root}/{name}" for name in (TABLE, *OWN)),
         "systemd has read its units again",
-        "removed policy module selsock_tenants",
+        "removing policy module selsock_retired and selsock_tenants: the whole policy is linked, which takes some seconds",
         "put back the policy's own labels on 0 of 0 files; the others had them",
         "kept /etc/selsock/vhost.yaml.ranges: backups may still carry its categories",
-        *(f"removed {machine.root}/{name}" for name in (RANGES, FILE_CONTEXTS, POLICY, MAPS, APPLIED)),
+        *(f"removed {machine.root}/{name}" for name in (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, MAPS, APPLIED)),
     ]
     assert machine.files() == {LEDGER}
     assert (machine.root / "var/lib/selsock").is_dir()
@@ -151,7 +160,7 @@ def test_an_interruption_while_files_are_removed(machine: Machine, monkeypatch: 
         context.setattr(Path, "unlink", unlink)
         with pytest.raises(OSError, match="Input/output error"):
             machine.remove()
-    assert machine.files() == {LEDGER, POLICY, MAPS, APPLIED}
+    assert machine.files() == {LEDGER, POLICY, RECORD, MAPS, APPLIED}
     machine.remove()
     assert machine.done[-3:] == LABELS
     assert machine.files() == {LEDGER}
@@ -230,7 +239,7 @@ def test_a_module_of_others_is_left(machine: Machine, modules: str) -> None:
 def test_a_module_that_is_disabled_is_removed(machine: Machine) -> None:
     machine.modules = "400 selsock_tenants cil disabled\n"
     machine.remove()
-    assert UNLOAD in machine.done
+    assert "semodule -X 400 -r selsock_tenants" in machine.done
 
 
 def test_without_a_policy_store_no_module_is_looked_for(machine: Machine) -> None:
@@ -248,6 +257,15 @@ def test_without_selinux_no_label_is_touched(machine: Machine) -> None:
     assert not [step for step in machine.done if step.startswith("restore")]
 
 
+def test_without_a_table_the_record_tells_what_was_labelled(machine: Machine) -> None:
+    """Be it that a run was interrupted which had begun to label what no table names."""
+    machine.put(RECORD, b'{"/srv/new": null}')
+    for name in (TABLE, APPLIED):
+        (machine.root / name).unlink()
+    machine.remove()
+    assert machine.done[-1:] == ["restore /srv/new"]
+
+
 def test_without_a_table_the_source_tells_the_labels(machine: Machine) -> None:
     (machine.root / TABLE).unlink()
     machine.remove()
@@ -258,13 +276,13 @@ def test_without_a_table_the_source_tells_the_labels(machine: Machine) -> None:
 @pytest.mark.parametrize("table", ["missing", "damaged"])
 def test_without_either_labels_are_left_and_told(machine: Machine, table: str, applied: str) -> None:
     """And the rest is done."""
-    for name, state in ((TABLE, table), (APPLIED, applied)):
+    for name, state in ((TABLE, table), (APPLIED, applied), (RECORD, "missing")):
         (machine.root / name).unlink()
         if state == "damaged":
             machine.put(name, b"rubbish")
     machine.remove()
     assert not [step for step in machine.done if step.startswith("restore")]
-    assert f"warning: {apply.UNKNOWN}" in machine.said
+    assert f"warning: {UNKNOWN}" in machine.said
     assert UNLOAD in machine.done
     assert machine.files() == {LEDGER}
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two modules of ours in the policy store: what is in force, and what the one before it is still needed for.
+
+Each change is one transaction of semodule(8), which links the whole policy: all of it is done, or none.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from selsock.generate.commands import Say, run
+from selsock.generate.compiled import records
+from selsock.generate.drain import Process, emptied, inside
+from selsock.generate.libselinux import Selinux
+from selsock.generate.plan import POLICY, TABLE, Plan
+from selsock.generate.retired import compose, domains, is_inert, retired, statements
+from selsock.generate.write import replace
+from selsock.model import Table
+
+PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
+RETIRED = "var/lib/selsock/selsock_retired.cil"
+SLOW = "the whole policy is linked, which takes some seconds"
+
+
+def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
+    """Load the policy of ``plan`` and, beside it, what the table in force and those who are inside still need.
+
+    Nothing is done if the kernel has that very text, and nothing beside it.  Raises MachineFault with what semodule
+    said, and OSError; then the policy is as it was.
+    """
+    new = plan.artifact(POLICY).data.decode()
+    place = root / RETIRED
+    if text_of(root / POLICY) == new and is_loaded(plan.generation, selinux, statements(text_of(place))):
+        return
+    kept = retired(still_needed(root), new)
+    # Before it is loaded: whoever is interrupted from here on finds all that may be in the store.
+    replace(place, compose(kept).encode(), 0o600)
+    say(f"loading policy module {Path(POLICY).stem}, generation {plan.generation}: {SLOW}")
+    install({Path(POLICY).name: new, place.name: compose(kept)})
+    for name in sorted(domains(kept)):
+        say(f"{name} is no longer used, and stays until no process is in it")
+
+
+def is_loaded(generation: str, selinux: Selinux, kept: list[str]) -> bool:
+    """Whether the kernel has the policy of ``generation``, as what is in force and not as what is ``kept`` beside it."""
+    known = selinux.knows(f"system_u:object_r:selsock_generation_{generation}:s0")
+    return known and is_inert(kept) and f"(type selsock_generation_{generation})" not in kept
+
+
+def still_needed(root: Path) -> list[str]:
+    """The texts from which the table in force may name something, or which a process may be in.
+
+    What was kept before counts if the run that kept it did not end, so that the table is older than the policy's text,
+    or if there was somebody inside.
+    """
+    current, kept = text_of(root / POLICY), text_of(root / RETIRED)
+    ended = f"(type selsock_generation_{generation_in_force(root)})" in current
+    return [current] if ended and not inside(domains(statements(kept))) else [current, kept]
+
+
+def generation_in_force(root: Path) -> str:
+    """The generation that the table names, "" where there is none that can be read."""
+    try:
+        found = dict(records((root / TABLE).read_bytes()))
+        return Table.parse(found.get("table", "").encode()).generation
+    except (OSError, ValueError):
+        return ""
+
+
+def text_of(place: Path) -> str:
+    """The text at ``place``, "" when there is none.  Raises OSError when it can not be read."""
+    return place.read_bytes().decode("utf-8", "replace") if os.path.lexists(place) else ""
+
+
+def install(modules: dict[str, str]) -> None:
+    """Load ``modules``, name of a file to text, in one transaction; semodule takes a module's name from the file's.
+
+    From files in /tmp: semodule's own domain may not enter /var/lib/selsock.  Raises MachineFault, OSError.
+    """
+    with tempfile.TemporaryDirectory(prefix="selsock-") as directory:
+        command = ["semodule", "-X", PRIORITY]
+        for name, text in modules.items():
+            Path(directory, name).write_text(text)
+            command += ["-i", str(Path(directory, name))]
+        run(command)
+
+
+def drop(before: frozenset[Process], say: Say, root: Path) -> None:
+    """Drop what was kept, once none of the connections ``before`` is starting by it, and nobody is inside.
+
+    What says nothing but a generation stays until the next apply, which costs no transaction of its own; so does what
+    somebody is inside for longer.  Raises MachineFault, OSError.
+    """
+    place = root / RETIRED
+    kept = statements(text_of(place))
+    if is_inert(kept):
+        return
+    if not emptied(domains(kept), before, say):
+        say("what they use is dropped by the next run of selsock-generate")
+        return
+    say(f"dropping what is no longer used: {SLOW}")
+    run(["semodule", "-X", PRIORITY, "-r", place.stem])
+    place.unlink()

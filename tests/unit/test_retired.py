@@ -81,7 +81,7 @@ def test_of_several_texts_each_statement_once() -> None:
 
 def test_more_alone_is_inert() -> None:
     """Nothing but the generation is gone."""
-    kept = retired([policy(NEW)], policy(OLD.replace("reads: [old]", "python: false")))
+    kept = retired([policy(NEW)], policy(OLD.replace(", kept: {reads: [old]}", ", kept: {}")))
     assert is_inert(kept)
     assert len(kept) == 2
     assert domains(kept) == frozenset()

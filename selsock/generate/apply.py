@@ -20,10 +20,10 @@ from selsock.generate.commands import Say, is_booted, run
 from selsock.generate.configuration import Configuration
 from selsock.generate.drain import starting
 from selsock.generate.faults import MachineFault
-from selsock.generate.labelling import relabel
+from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, password_files, services
-from selsock.generate.policy_store import drop, load
+from selsock.generate.policy_store import RETIRED, drop, load
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
 
@@ -41,7 +41,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
     if password_files(configuration):
         check_crypt()
     with alone(root, say):
-        sweep(root, plan.artifacts)
+        sweep(root / path for path in (RETIRED, RECORD, *(artifact.path for artifact in plan.artifacts)))
         early = write(root, (artifact for artifact in plan.artifacts if is_early(artifact)))
         # User and directory have to exist before the table is written.
         run(["systemd-sysusers", CONF])

@@ -139,9 +139,8 @@ def replace(place: Path, data: bytes, mode: int) -> None:
     os.replace(name, place)
 
 
-def sweep(root: Path, artifacts: Iterable[Artifact]) -> None:
-    """Delete what runs that were killed have left beside the places of ``artifacts``.  Raises OSError."""
-    for artifact in artifacts:
-        place = root / artifact.path
+def sweep(places: Iterable[Path]) -> None:
+    """Delete what runs that were killed have left beside ``places``.  Raises OSError."""
+    for place in places:
         for left in place.parent.glob(f".{place.name}.*"):
             left.unlink()

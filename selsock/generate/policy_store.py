@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from selsock.generate.commands import Say, run
@@ -21,6 +22,8 @@ from selsock.model import Table
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
 RETIRED = "var/lib/selsock/selsock_retired.cil"
+MODULES = tuple(Path(path).stem for path in (RETIRED, POLICY))
+STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
 SLOW = "the whole policy is linked, which takes some seconds"
 
 
@@ -35,10 +38,14 @@ def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
     if text_of(root / POLICY) == new and is_loaded(plan.generation, selinux, statements(text_of(place))):
         return
     kept = retired(still_needed(root), new)
-    # Before it is loaded: whoever is interrupted from here on finds all that may be in the store.
-    replace(place, compose(kept).encode(), 0o600)
     say(f"loading policy module {Path(POLICY).stem}, generation {plan.generation}: {SLOW}")
-    install({Path(POLICY).name: new, place.name: compose(kept)})
+    if kept:
+        # Before it is loaded: whoever is interrupted from here on finds all that may be in the store.
+        replace(place, compose(kept).encode(), 0o600)
+        install({Path(POLICY).name: new, place.name: compose(kept)})
+    else:
+        install({Path(POLICY).name: new}, [name for name in installed(root) if name == place.stem])
+        place.unlink(missing_ok=True)
     for name in sorted(domains(kept)):
         say(f"{name} is no longer used, and stays until no process is in it")
 
@@ -74,8 +81,9 @@ def text_of(place: Path) -> str:
     return place.read_bytes().decode("utf-8", "replace") if os.path.lexists(place) else ""
 
 
-def install(modules: dict[str, str]) -> None:
-    """Load ``modules``, name of a file to text, in one transaction; semodule takes a module's name from the file's.
+def install(modules: dict[str, str], removed: Iterable[str] = ()) -> None:
+    """Load ``modules``, name of a file to text, and remove those ``removed``, in one transaction; semodule takes a module's
+    name from the file's.
 
     From files in /tmp: semodule's own domain may not enter /var/lib/selsock.  Raises MachineFault, OSError.
     """
@@ -84,7 +92,16 @@ def install(modules: dict[str, str]) -> None:
         for name, text in modules.items():
             Path(directory, name).write_text(text)
             command += ["-i", str(Path(directory, name))]
-        run(command)
+        run([*command, *(word for name in removed for word in ("-r", name))])
+
+
+def installed(root: Path) -> list[str]:
+    """Which of our modules are in the policy store.  Raises MachineFault, OSError where there is a store and no semodule."""
+    if not any(place.is_dir() for store in STORES for place in (root / store).glob("*/active")):
+        return []
+    # semodule(8): with -lfull a line is priority, name, language, and perhaps "disabled".
+    lines = [line.split() for line in run(["semodule", "-lfull"]).splitlines()]
+    return [name for name in MODULES if any(line[:2] == [PRIORITY, name] for line in lines)]
 
 
 def drop(before: frozenset[Process], say: Say, root: Path) -> None:

@@ -19,13 +19,11 @@ from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, Record, give_back
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
-from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, text_of
+from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, text_of
 from selsock.generate.retired import domains, statements
 from selsock.identify.provider import SERVICES
 
-MODULES = tuple(Path(path).stem for path in (RETIRED, POLICY))
 REST = (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, MAPS, APPLIED)  # in this order
-STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
 
 
 def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
@@ -76,15 +74,6 @@ def own_units(root: Path, say: Say) -> list[Path]:
         else:
             say(f'left {place}: it has no line "{HEADER.decode()}…", so it is somebody else\'s')
     return found
-
-
-def installed(root: Path) -> list[str]:
-    """Which of our modules are in the policy store.  Raises MachineFault, OSError where there is a store and no semodule."""
-    if not any(place.is_dir() for store in STORES for place in (root / store).glob("*/active")):
-        return []
-    # semodule(8): with -lfull a line is priority, name, language, and perhaps "disabled".
-    lines = [line.split() for line in run(["semodule", "-lfull"]).splitlines()]
-    return [name for name in MODULES if any(line[:2] == [PRIORITY, name] for line in lines)]
 
 
 def stop(say: Say) -> None:

@@ -202,7 +202,8 @@ def test_killed_at_every_step(before: Machine, after: dict[str, object], call: s
     with copy(before) as machine:
         count = calls(machine, call, tmp_path)
     assert count > 3, "else nothing is tried here"
-    for number in range(1, count + 1):
+    # Labels are many, and one is like the other.
+    for number in {1, 2, count // 2, count} if call == "setxattr" else range(1, count + 1):
         with copy(before) as machine:
             killed = machine.apply(AFTER, f"--trace={call}", f"--inject={call}:signal=SIGKILL:when={number}")
             assert killed.returncode == 137 or killed.returncode == -9, (number, killed.stderr)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selsock.generate import labelling
+from selsock.generate import labelling, policy_store
 from selsock.generate import remove as module
 from selsock.generate.applied import Applied
 from selsock.generate.apply import LOCK
@@ -62,6 +62,7 @@ class Machine:
             self.put(name, UNIT)
         (path / "var/lib/selinux/default/active").mkdir(parents=True)
         monkeypatch.setattr(module, "run", self.run)
+        monkeypatch.setattr(policy_store, "run", self.run)
         monkeypatch.setattr(module, "is_booted", lambda: self.booted)
         monkeypatch.setattr(labelling, "restore", lambda path, ask, keep, outcome: self.step(f"restore {path}"))
 

@@ -83,7 +83,7 @@ _SETTINGS: Files = {
 class Recipe:
     """What goes into an image; equal recipes and an unchanged checkout give the same image from the cache."""
 
-    vhost_yaml: str | None = None  # None: a machine without selsock
+    vhost_yaml: str | None = None  # None: a machine without selsock; empty: with the packages alone
     files: Files = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)  # more policy: module name to CIL text
     variants: Mapping[str, str] = field(default_factory=dict)  # the policy with one module more, beside it, in VARIANTS
@@ -152,9 +152,11 @@ def _fill(root: Path, recipe: Recipe, shipped: Packages | None, directory: Path,
     else:
         report("installing the packages")
         install(root, shipped.paths())
-        report("running selsock-generate")
-        stage(root, recipe.vhost_yaml, recipe.files)
-        modules += ["-i", GENERATED_POLICY]
+        write_files(root, recipe.files)
+        if recipe.vhost_yaml:
+            report("running selsock-generate")
+            stage(root, recipe.vhost_yaml, recipe.files)
+            modules += ["-i", GENERATED_POLICY]
     for name, text in recipe.modules.items():
         modules += ["-i", _module(root, name, text)]
     run_in(root, ["sh", "-euc", recipe.script])

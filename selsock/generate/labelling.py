@@ -56,7 +56,7 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say, root: Path
     before = labelled(root)
     changed = [tree for tree, labels in trees.items() if record.trees.get(tree) != labels]
     known = None if before is None and not record.trees else frozenset({*(before or ()), *record.trees})
-    record.trees |= dict.fromkeys(changed)
+    record.trees |= dict.fromkeys([*changed, *(record.trees.keys() - trees.keys())])
     record.write()
     give_back(known, frozenset({*trees, *password_files(configuration)}), selinux, say)
     outcome = Outcome()

@@ -318,6 +318,24 @@ def test_labels_that_were_under_way_are_given_again(machine: Machine) -> None:
     assert f"label {machine.content} (with table)" in machine.done
 
 
+def test_a_root_that_was_given_back_for_nothing_is_labelled(machine: Machine, given_back: Given) -> None:
+    """The run that took it out of the configuration was interrupted, and it is applied with it again."""
+    second = machine.content.parent / "second"
+    second.mkdir()
+    machine.extra = f"  b.example: {{root: {second}}}\n"
+    machine.apply()
+    machine.extra = ""
+    machine.fails["label /etc"] = "disk is broken"
+    with pytest.raises(OSError, match="disk is broken"):
+        machine.apply()
+    assert [path for path, _ in given_back] == [str(second)]
+    machine.fails.clear()
+    machine.extra = f"  b.example: {{root: {second}}}\n"
+    machine.done.clear()
+    machine.apply()
+    assert f"label {second} (with table)" in machine.done
+
+
 def test_a_root_that_was_labelled_for_nothing_is_given_back(machine: Machine, given_back: Given) -> None:
     """The run that labelled it was interrupted, and the configuration that is applied now has it not."""
     second = machine.content.parent / "second"

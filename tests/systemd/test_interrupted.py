@@ -230,9 +230,9 @@ def test_killed_and_then_back(before: Machine, call: str, number: int) -> None:
 
 
 def test_a_policy_that_is_refused(before: Machine) -> None:
-    """Another module has taken the name of a type: semodule says so, and nothing has changed."""
+    """Another module has an attribute of the name of a type: semodule says so, and nothing has changed."""
     with copy(before) as machine:
-        write_files(machine.root, {"/var/tmp/stranger.cil": (b"(type selsock_coming_t)", 0o644)})
+        write_files(machine.root, {"/var/tmp/stranger.cil": (b"(typeattribute selsock_coming_t)", 0o644)})
         run_in(machine.root, ["semodule", "-X", "400", "-i", "/var/tmp/stranger.cil"])
         start = machine.state()
         done = machine.apply(AFTER)

@@ -23,7 +23,7 @@ _selsock_generate() {
 	--output:*) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
 	--import:=) mapfile -t COMPREPLY < <(compgen -f) ;;
 	--import:*) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-	*:-*) mapfile -t COMPREPLY < <(compgen -W "--output --check --diff --import --renew --remove --version --help" -- "$current") ;;
+	*:-*) mapfile -t COMPREPLY < <(compgen -W "--output --check --diff --import --relabel --renew --remove --version --help" -- "$current") ;;
 	*) [ -z "$file" ] || mapfile -t COMPREPLY < <(compgen -f -X "!*.yaml" -o plusdirs -- "$current") ;;
 	esac
 }

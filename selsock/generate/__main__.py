@@ -48,6 +48,9 @@ def arguments() -> Arguments:
     what.add_argument(
         "--import", metavar="FILE", type=Path, dest="apache", help="write what httpd.conf says as vhost.yaml"
     )
+    what.add_argument(
+        "--relabel", action="store_true", help="apply, and look at the labels of every root, not of new ones"
+    )
     what.add_argument("--renew", action="store_true", help="apply anew what is in force, as an upgrade of selsock does")
     what.add_argument("--remove", action="store_true", help="undo all that applying has done on this machine")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
@@ -59,8 +62,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = arguments()
     given = parser.parse_args(argv)
     alone = "--import" if given.apache else "--renew" if given.renew else "--remove" if given.remove else ""
-    if (given.check or alone) and given.output:
-        parser.error(f"argument {alone or '--check'}: not allowed with argument --output")
+    if (given.check or given.relabel or alone) and given.output:
+        parser.error(
+            f"argument {alone or ('--check' if given.check else '--relabel')}: not allowed with argument --output"
+        )
     if alone and given.source:
         parser.error(f"argument {alone}: not allowed with argument vhost.yaml")
     if not alone:
@@ -96,11 +101,17 @@ def run(given: argparse.Namespace) -> int:
     if given.remove:
         remove(Selinux(), say)
         return DONE
-    return generate(given.source, given.output, given.check, given.diff)
+    if given.check or given.diff or given.output:
+        return generate(given.source, given.output, given.check, given.diff)
+    configuration, plan = prepare(given.source, given.source.read_bytes(), Path("/"))
+    selinux = Selinux()
+    check_roots(site.vhost.root for site in configuration.sites)
+    apply(configuration, plan, selinux, say, whole=given.relabel)
+    return DONE
 
 
 def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
-    """Check, compare, write or apply ``source``; return the exit status.  Raises what ``ended`` catches."""
+    """Check, compare or write ``source``; return the exit status.  Raises what ``ended`` catches."""
     configuration, plan = prepare(source, source.read_bytes(), output or Path("/"))
     if check:
         sites, domains = len(configuration.sites), len(configuration.domains)
@@ -110,17 +121,13 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
         text = difference(plan.artifacts, output or Path("/"))
         sys.stdout.write(text)
         return DIFFERS if text else DONE
-    if output:
-        with Transaction(output) as transaction:
-            transaction.stage(plan.artifacts)
-            changed = set(transaction.commit())
-        for artifact in plan.artifacts:
-            place = output / artifact.path
-            print(f"{'wrote' if place in changed else 'same '} {place}")
-        return DONE
-    selinux = Selinux()
-    check_roots(site.vhost.root for site in configuration.sites)
-    apply(configuration, plan, selinux, say)
+    root = output or Path("/")
+    with Transaction(root) as transaction:
+        transaction.stage(plan.artifacts)
+        changed = set(transaction.commit())
+    for artifact in plan.artifacts:
+        place = root / artifact.path
+        print(f"{'wrote' if place in changed else 'same '} {place}")
     return DONE
 
 

@@ -32,10 +32,13 @@ CONF = "selsock.conf"  # in sysusers.d and tmpfiles.d, wherever the package or a
 LOCK = "run/selsock-generate.lock"
 
 
-def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
+def apply(
+    configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, root: Path = Path("/"), whole: bool = False
+) -> None:
     """Make ``plan`` true, and tell ``say`` what was done.  Raises MachineFault and OSError.
 
-    ``root`` is where the artifacts go, for tests; policy, labels and systemd are always this machine's.
+    ``whole``: look at the labels of every root, and not of those alone that changed.  ``root`` is where the artifacts go,
+    for tests; policy, labels and systemd are always this machine's.
     """
     enabled = is_usable(selinux, configuration.required, say)
     if password_files(configuration):
@@ -51,7 +54,7 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
             transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
             if enabled:
                 load(plan, selinux, say, root)
-                relabel(configuration, selinux, say, root)
+                relabel(configuration, selinux, say, root, whole)
             changed = transaction.commit()
         before = starting()
         for place in (*early, *changed):

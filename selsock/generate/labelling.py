@@ -46,15 +46,15 @@ class Record:
         replace(self.place, json.dumps(self.trees, indent=0, sort_keys=True).encode(), 0o600)
 
 
-def relabel(configuration: Configuration, selinux: Selinux, say: Say, root: Path) -> None:
+def relabel(configuration: Configuration, selinux: Selinux, say: Say, root: Path, whole: bool) -> None:
     """Label what has not its labels yet, give back what is no longer configured, and tell what was left alone.
 
-    Raises MachineFault, OSError.
+    ``whole``: look at every root, whatever the record says.  Raises MachineFault, OSError.
     """
     trees = wanted(configuration)
     record = Record(root)
     before = labelled(root)
-    changed = [tree for tree, labels in trees.items() if record.trees.get(tree) != labels]
+    changed = [tree for tree, labels in trees.items() if whole or record.trees.get(tree) != labels]
     known = None if before is None and not record.trees else frozenset({*(before or ()), *record.trees})
     record.trees |= dict.fromkeys([*changed, *(record.trees.keys() - trees.keys())])
     record.write()
@@ -67,7 +67,7 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say, root: Path
         say(f"warning: not labelled: {problem}")
     say(f"labelled {outcome.changed} of {outcome.seen} files; the others were right")
     if len(changed) < len(trees):
-        say(f"not looked at: {len(trees) - len(changed)} roots that have their labels; restorecon -RF ROOT does")
+        say(f"not looked at: {len(trees) - len(changed)} roots that have their labels; --relabel does")
     # What could not be labelled in full is tried again by the next run.
     record.trees = {tree: None if tree in changed and tree not in done else labels for tree, labels in trees.items()}
     record.write()

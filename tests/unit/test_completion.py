@@ -102,7 +102,8 @@ def test_no_file_is_offered_where_none_is_taken(folder: Path, before: list[str])
 
 
 @pytest.mark.parametrize(
-    ("word", "wanted"), [("--ren", ["--renew"]), ("--re", ["--remove", "--renew"]), ("--x", []), ("--help", ["--help"])]
+    ("word", "wanted"),
+    [("--ren", ["--renew"]), ("--re", ["--relabel", "--remove", "--renew"]), ("--x", []), ("--help", ["--help"])],
 )
 def test_option_is_completed_by_its_beginning(folder: Path, word: str, wanted: list[str]) -> None:
     """All that begin so."""

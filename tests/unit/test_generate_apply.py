@@ -125,10 +125,10 @@ class Machine:
         applied = Applied(Path("/etc/selsock/vhost.yaml"), text.encode())
         return configuration, plan(configuration, ledger, str(applied.ledger), applied.compose())
 
-    def apply(self, mode: str = "required", auth: bool = True) -> Plan:
+    def apply(self, mode: str = "required", auth: bool = True, whole: bool = False) -> Plan:
         """Apply it."""
         configuration, its = self.prepared(mode, auth)
-        apply(configuration, its, self.selinux, self.said.append, self.root)
+        apply(configuration, its, self.selinux, self.said.append, self.root, whole)
         return its
 
 
@@ -301,7 +301,14 @@ def test_only_what_changed_is_labelled(machine: Machine) -> None:
         f"label {second} (with table)",
         "label /etc/selsock/users.htpasswd (with table)",
     ]
-    assert "not looked at: 1 roots that have their labels; restorecon -RF ROOT does" in machine.said
+    assert "not looked at: 1 roots that have their labels; --relabel does" in machine.said
+
+
+def test_every_root_is_looked_at_on_demand(machine: Machine) -> None:
+    machine.apply()
+    machine.done.clear()
+    machine.apply(whole=True)
+    assert f"label {machine.content} (with table)" in machine.done
 
 
 def test_labels_that_were_under_way_are_given_again(machine: Machine) -> None:

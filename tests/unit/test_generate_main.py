@@ -202,6 +202,12 @@ def test_scripts_that_nobody_could_run_are_a_warning(
         (["--import", "a", "vhost.yaml"], "selsock-generate: argument --import: not allowed with argument vhost.yaml"),
         (["--import", "a", "--output", "x"], "selsock-generate: argument --import: not allowed with argument --output"),
         (["--import", "a", "--check"], "selsock-generate: argument --check: not allowed with argument --import"),
+        (
+            ["--relabel", "--output", "x", "vhost.yaml"],
+            "selsock-generate: argument --relabel: not allowed with argument --output",
+        ),
+        (["--relabel"], "selsock-generate: one of the arguments vhost.yaml --import --renew --remove is required"),
+        (["--relabel", "--diff", "a"], "selsock-generate: argument --diff: not allowed with argument --relabel"),
         (["--renew", "vhost.yaml"], "selsock-generate: argument --renew: not allowed with argument vhost.yaml"),
         (["--remove", "vhost.yaml"], "selsock-generate: argument --remove: not allowed with argument vhost.yaml"),
         (["--renew", "--output", "x"], "selsock-generate: argument --renew: not allowed with argument --output"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from selsock.generate.domains import Domain, Domains, parse_domains
 from selsock.generate.listeners import Endpoint, limited, parse_listen
+from selsock.generate.logins import tenants
 from selsock.generate.machine import SystemLimits, parse_limits
 from selsock.generate.maps import Map, Maps
 from selsock.generate.partial import Partial, parse_context
@@ -58,6 +59,7 @@ def configure(source: Mapping, file: str, ledger: Ledger, maps: Maps | None = No
         None if rules is None else parse_rules(rules, domains, maps),
         ledger,
         maps,
+        tenants(vhosts, ledger),
     )
     sites = tuple(
         parse_vhost(vhosts.keys[name].name(HostName), mapping(node), around) for name, node in vhosts.values.items()

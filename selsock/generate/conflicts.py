@@ -7,8 +7,10 @@ from itertools import combinations
 
 from selsock.generate.configuration import Configuration
 from selsock.generate.domains import Domain
+from selsock.generate.logins import sessions
 from selsock.generate.site import Site, Use
 from selsock.generate.source import BadSource, Node, sequence
+from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, HostName, TypeName
 
 
@@ -20,6 +22,7 @@ def check(configuration: Configuration) -> None:
     check_maps(configuration)
     check_proxied(configuration)
     check_pairs(configuration)
+    check_logins(configuration.sites)
 
 
 def check_names(sites: tuple[Site, ...]) -> None:
@@ -96,10 +99,10 @@ def check_maps(configuration: Configuration) -> None:
 
 
 def check_pairs(configuration: Configuration) -> None:
-    """No vhost writes out a level that has the pair of another vhost in it, in a type that the other claims."""
+    """No tenant writes out a level that has the pair of another in it, in a type that the other claims."""
     uses = [use for site in configuration.sites for use in site.uses]
     owners = {tuple(sorted(use.level.categories())): use for use in uses if use.auto}
-    types = claimed(uses, {use.vhost: frozenset(pair) for pair, use in owners.items()}, configuration.domains)
+    types = claimed(uses, {use.tenant: frozenset(pair) for pair, use in owners.items()}, configuration.domains)
     for use in uses:
         own = use.level.categories()
         if use.auto or len(own) < 2:
@@ -107,26 +110,48 @@ def check_pairs(configuration: Configuration) -> None:
         # Of few categories there are few pairs, and a map may have half a million of them.
         for pair in combinations(sorted(own), 2) if len(own) < 10 else owners:
             other = owners.get(pair, use)
-            if other.vhost != use.vhost and use.type in types[other.vhost] and own.issuperset(pair):
-                whose = f"{other.level}, which is the auto range of {other.vhost}"
+            if other.tenant != use.tenant and use.type in types[other.tenant] and own.issuperset(pair):
+                whose = f"{other.level}, which is the auto range of {other.tenant}"
                 raise BadSource(use.place, f"expected a level without {whose}, not {use.level}")
 
 
 def claimed(
     uses: list[Use], pairs: dict[HostName, frozenset[int]], domains: tuple[Domain, ...]
 ) -> dict[HostName, set[TypeName]]:
-    """The types that each vhost uses; of a domain that it uses at its pair (``pairs``), for visitors or for content, all
-    types: a process reads its domain's content at that level, whichever vhost either is of.
+    """The types that each tenant uses; of a domain that it uses at its pair (``pairs``), for visitors or for content, all
+    types: a process reads its domain's content at that level, whoever either is of.
 
-    What a domain ``reads`` besides is not counted: the source says that of all vhosts.
+    What a domain ``reads`` besides is not counted: the source says that of all tenants.
     """
     kin = {kind: {domain.type, *domain.types} for domain in domains for kind in (domain.type, *domain.types)}
     found: dict[HostName, set[TypeName]] = {}
     for use in uses:
-        types = found.setdefault(use.vhost, set())
+        types = found.setdefault(use.tenant, set())
         types.add(use.type)
-        pair = pairs.get(use.vhost)
+        pair = pairs.get(use.tenant)
         others = kin.get(use.type, set())
         if pair is not None and not others <= types and pair <= use.level.categories():
             types |= others
     return found
+
+
+def check_logins(sites: tuple[Site, ...]) -> None:
+    """One level for all vhosts of a tenant with logins, and nothing at it that these could edit but is not the tenant's."""
+    levels: dict[HostName, Site] = {}
+    editable: dict[tuple[TypeName, Level], HostName] = {}
+    for site in sites:
+        for login in site.logins:
+            (first, *_) = levels.setdefault(site.tenant, site).logins
+            if login.level != first.level:
+                whose = f"{first.level}, as vhost {levels[site.tenant].vhost.name} of the same customer has it"
+                raise BadSource(
+                    login.place, f"expected the range {whose} (what he creates takes it), not {login.level}"
+                )
+            editable.update(((kind, login.level), site.tenant) for kind in login.domain.types)
+    for site in sites:
+        for label in site.labels:
+            other = editable.get((label.type, label.level), site.tenant)
+            if other != site.tenant:
+                problem = f"expected content that no login of {other} may edit, not {label.type} at {label.level}"
+                raise BadSource(site.source.place, problem)
+    sessions(login for site in sites for login in site.logins)

@@ -9,6 +9,7 @@ the top that has any, and are resolved anew in each location that uses them, lin
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
 from selsock.context import Context
@@ -16,6 +17,7 @@ from selsock.generate.contents import Content, Entry, check_domains, entries, gi
 from selsock.generate.domains import Domain, Domains
 from selsock.generate.identities import parse_auth
 from selsock.generate.labels import Label, is_executable, parse_labels
+from selsock.generate.logins import Login, parse_logins
 from selsock.generate.maps import Maps
 from selsock.generate.partial import Auto, Partial, parse_parts
 from selsock.generate.places import parse_inside, parse_root, within
@@ -27,15 +29,15 @@ from selsock.mls.levels import Level
 from selsock.model import KINDS, Location, Vhost
 from selsock.names import AbsolutePath, HostName, TypeName
 
-VHOST = ("aliases", "root", "temporary", "domain", "range", "auth", "content", "contexts", "locations")
+VHOST = ("aliases", "root", "temporary", "domain", "range", "login", "auth", "content", "contexts", "locations")
 LOCATION = ("domain", "range", "contexts", *KINDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """That a vhost uses a type (a domain's, or its content's) at a level, and where the source says so."""
+    """That a tenant uses a type (a domain's, or its content's) at a level, and where the source says so."""
 
-    vhost: HostName
+    tenant: HostName
     place: Place
     type: TypeName
     level: Level
@@ -46,7 +48,8 @@ class Use:
 class Site:
     """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, who starts programs
     in another domain, directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at.
-    Where contexts are ``assigned``, visitors may get others, too, which nobody knows here."""
+    Where contexts are ``assigned``, visitors may get others, too, which nobody knows here.  Vhosts that are connected by
+    ``logins`` in common are one ``tenant``, called by the name of one of them."""
 
     vhost: Vhost
     provider: Provider | None
@@ -57,6 +60,8 @@ class Site:
     source: Mapping
     idle_scripts: tuple[AbsolutePath, ...]
     assigned: bool
+    tenant: HostName
+    logins: tuple[Login, ...]
 
     @property
     def files(self) -> tuple[AbsolutePath, ...]:
@@ -74,6 +79,7 @@ class Surroundings:
     rules: tuple[SourceRule, ...] | None
     ledger: Ledger
     maps: Maps
+    tenants: Dictionary[HostName, HostName]
 
 
 def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
@@ -101,6 +107,8 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
         given,
         idle,
         builder.assigned,
+        builder.tenant,
+        builder.logins(),
     )
 
 
@@ -108,7 +116,7 @@ class SiteBuilder:
     """Resolves the contexts of one vhost, and keeps account of the levels that it uses and the domains it enters."""
 
     def __init__(self, name: HostName, given: Mapping, around: Surroundings) -> None:
-        self.name = name
+        self.tenant = around.tenants[name]
         self.given = given
         self.around = around
         self.root = parse_root(scalar(given.require("root")))
@@ -131,13 +139,13 @@ class SiteBuilder:
         return path
 
     def pair(self) -> Level:
-        """The category pair of this vhost, allocated when it is first asked for."""
-        return self.around.ledger.level(self.name, self.given.place)
+        """The category pair of this tenant, allocated when it is first asked for."""
+        return self.around.ledger.level(self.tenant, self.given.place)
 
     def settle(self, partial: Partial, kind: Callable[[Domain], TypeName]) -> tuple[TypeName, Level]:
         """Type and level of ``partial``, entered among the uses.  Raises BadSource."""
         domain, level = partial.complete(self.pair)
-        self.uses.append(Use(self.name, partial.place, kind(domain), level, partial.range is Auto.AUTO))
+        self.uses.append(Use(self.tenant, partial.place, kind(domain), level, partial.range is Auto.AUTO))
         return kind(domain), level
 
     def locations(self, provider: Provider | None) -> tuple[Location, ...]:
@@ -191,7 +199,7 @@ class SiteBuilder:
         if key not in self.grants:  # locations mostly share what is around their rules, and a map may be large
             self.grants[key] = found = rule.within(enclosing, self.pair, self.around.file)
             for context, origin in found.contexts.items():
-                self.uses.append(Use(self.name, origin.place, context.type, Level(context.level), origin.auto))
+                self.uses.append(Use(self.tenant, origin.place, context.type, Level(context.level), origin.auto))
             self.contexts.update(found.contexts)
         return self.grants[key]
 
@@ -202,7 +210,14 @@ class SiteBuilder:
             if key not in self.started:
                 self.started.add(key)
                 for context, origin in grant.contexts.items():
-                    self.uses.append(Use(self.name, origin.place, target, Level(context.level), origin.auto))
+                    self.uses.append(Use(self.tenant, origin.place, target, Level(context.level), origin.auto))
+
+    def logins(self) -> tuple[Login, ...]:
+        """Who may log in to edit the content.  Raises BadSource."""
+        if self.given.get("login") is None:
+            return ()
+        domain, level = self.inherited.complete(self.pair)
+        return parse_logins(self.given, domain, level)
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

@@ -28,7 +28,7 @@ VENV = .venv/bin
 
 # Python 3.13, which Debian has from 13 on, has no crypt of its own.
 CRYPT = $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo python3-crypt-r)
-UNIT_PACKAGES = git python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
+UNIT_PACKAGES = acl git python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
 	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
 MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps \
 	strace

@@ -136,8 +136,9 @@ def claimed(
 
 
 def check_logins(sites: tuple[Site, ...]) -> None:
-    """One level for all vhosts of a tenant with logins, and nothing at it that these could edit but is not the tenant's."""
+    """A level of its own for each tenant with logins, and nothing at it that these could edit but is not the tenant's."""
     levels: dict[HostName, Site] = {}
+    owners: dict[Level, HostName] = {}
     editable: dict[tuple[TypeName, Level], HostName] = {}
     for site in sites:
         for login in site.logins:
@@ -147,6 +148,9 @@ def check_logins(sites: tuple[Site, ...]) -> None:
                 raise BadSource(
                     login.place, f"expected the range {whose} (what he creates takes it), not {login.level}"
                 )
+            if owners.setdefault(login.level, site.tenant) != site.tenant:
+                whose = f"another range than the logins of {owners[login.level]} have"
+                raise BadSource(login.place, f"expected {whose}, which keeps their processes apart, not {login.level}")
             editable.update(((kind, login.level), site.tenant) for kind in login.domain.types)
     for site in sites:
         for label in site.labels:

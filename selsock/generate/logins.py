@@ -16,7 +16,7 @@ from selsock.generate.ranges import PAIRS, Ledger
 from selsock.generate.source import BadSource, Mapping, Node, Place, mapping, one_or_more
 from selsock.generate.unix import Account
 from selsock.mls.levels import Level
-from selsock.names import HostName, Name, TypeName
+from selsock.names import DIGITS, LOWER, HostName, Name, TypeName
 
 # Not the first, by whom the machine is kept; nor those that seusers(5) has a meaning of its own for.
 NOBODYS = ("root", "system_u", "__default__")
@@ -44,6 +44,25 @@ class Stem(Name):
         return all(map(DomainName.accepts, text.split("__"))) and TypeName.accepts(f"selsock_{text}_login_t")
 
 
+class SelinuxUser(Name):
+    """A user of the policy that we made."""
+
+    __slots__ = ()
+    expected = "selsock_…_u"
+
+    @classmethod
+    def accepts(cls, text: str) -> bool:
+        """What ``Session.user`` makes; others are somebody else's."""
+        return text.startswith("selsock_") and text.endswith("_u") and not text.strip(LOWER + DIGITS + "_")
+
+
+class Role(Name):
+    """A role of the policy that we made."""
+
+    __slots__ = ()
+    expected = "selsock_…_r"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What the logins that edit the content of the same ``domains`` have in common: type, role and SELinux user, which all
@@ -52,6 +71,31 @@ class Session:
     stem: Stem
     domains: tuple[Domain, ...]
     levels: tuple[tuple[Account, Level], ...]
+
+    @property
+    def type(self) -> TypeName:
+        """The domain that its processes run in."""
+        return TypeName(f"selsock_{self.stem}_login_t")
+
+    @property
+    def role(self) -> Role:
+        """The role that joins the two."""
+        return Role(f"selsock_{self.stem}_login_r")
+
+    @property
+    def user(self) -> SelinuxUser:
+        """The SELinux user of its logins."""
+        return SelinuxUser(f"selsock_{self.stem}_u")
+
+    @property
+    def types(self) -> tuple[TypeName, ...]:
+        """The types of content that it may edit."""
+        return tuple(kind for domain in self.domains for kind in domain.types)
+
+    @property
+    def origin(self) -> str:
+        """What libselinux, asked by sshd, has to read of the SELinux user: user_contexts(5)."""
+        return f"system_r:sshd_t:s0\t{self.role}:{self.type}:s0\n"
 
 
 def parse_accounts(node: Node | None) -> dict[Account, Place]:

@@ -11,6 +11,7 @@ from selsock.generate.configuration import Configuration
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
+from selsock.generate.logins import Session, sessions
 from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
@@ -28,6 +29,7 @@ APPLIED = "var/lib/selsock/applied"  # the source that all this was made from; s
 MAPS = "var/lib/selsock/maps"  # and the maps that it names
 FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
+USERS = "etc/selinux/{}/contexts/users"
 
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
@@ -59,10 +61,13 @@ class Plan:
         return next(artifact for artifact in self.artifacts if artifact.path == path)
 
 
-def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied: bytes) -> Plan:
+def plan(
+    configuration: Configuration, ledger: Ledger, ledger_path: str, applied: bytes, policy_type: str = "targeted"
+) -> Plan:
     """The plan for ``configuration``; the ledger goes to the absolute ``ledger_path``.  Same in, same out.
 
-    ``applied`` is the source that this is the configuration of, as ``Applied.compose`` gives it.
+    ``applied`` is the source that this is the configuration of, as ``Applied.compose`` gives it, and ``policy_type`` the
+    name that the distribution has for its policy.
     """
     values = {
         "limits": configuration.limits,
@@ -74,6 +79,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
         "by_name": {domain.name: domain for domain in configuration.domains},
         "entries": entries(configuration),
         "labels": labels(configuration),
+        "sessions": logged_in(configuration),
         "ways": ways(configuration),
         "exact": exact(configuration),
         "services": [Rendered(name) for name in services(configuration)],
@@ -82,6 +88,10 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
     found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
     found.append(Artifact(APPLIED, 0o600, "", applied))
+    found += [
+        Artifact(f"{USERS.format(policy_type)}/{session.user}", 0o644, "", session.origin.encode())
+        for session in logged_in(configuration)
+    ]
     if configuration.maps:
         found.append(Artifact(MAPS, 0o600, "", composed(configuration.maps)))
     found.append(Artifact(POLICY, 0o600, "", policy.encode()))
@@ -91,6 +101,11 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
     return Plan(tuple(sorted(found)), generation)
 
 
+def logged_in(configuration: Configuration) -> tuple[Session, ...]:
+    """What the logins of all vhosts become."""
+    return sessions(login for site in configuration.sites for login in site.logins)
+
+
 def labels(configuration: Configuration) -> tuple[Label, ...]:
     """The labels of all content, each path once, in the order of their paths."""
     found = {label.path: label for site in configuration.sites for label in site.labels}
@@ -98,9 +113,10 @@ def labels(configuration: Configuration) -> tuple[Label, ...]:
 
 
 def reading(configuration: Configuration) -> dict[TypeName, frozenset[TypeName]]:
-    """Which domain reads which types of content."""
+    """Which domain reads which types of content, sessions of logins among them."""
     by_name = {str(domain.name): domain for domain in configuration.domains}
-    return {domain.type: readable(domain, by_name) for domain in configuration.domains}
+    found = {domain.type: readable(domain, by_name) for domain in configuration.domains}
+    return found | {session.type: frozenset(session.types) for session in logged_in(configuration)}
 
 
 def entries(configuration: Configuration) -> tuple[Entry, ...]:

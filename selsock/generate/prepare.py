@@ -15,12 +15,13 @@ from selsock.generate.maps import STAR, Maps
 from selsock.generate.plan import RANGES, Plan, plan
 from selsock.generate.ranges import merged
 from selsock.generate.source import load
+from selsock.generate.user_contexts import policy_type
 
 
 def prepare(source: Path, data: bytes, root: Path, maps: Maps | None = None) -> tuple[Configuration, Plan]:
     """Check ``data``, read from ``source``, and plan for ``root``; warn of what is allowed but doubtful.
 
-    Maps are those on disk, unless ``maps`` has others.  Raises BadSource, and OSError for a ledger that can not be read.
+    Maps are those on disk, unless ``maps`` has others.  Raises BadSource, MachineFault, and OSError for a ledger that can not be read.
     """
     applied = Applied(source.absolute(), data)
     # Beside the source, where it is kept; this machine's own, so that two sources never give one pair twice; and the
@@ -30,7 +31,8 @@ def prepare(source: Path, data: bytes, root: Path, maps: Maps | None = None) -> 
     configuration = configure(load(data, str(source)), source.name, ledger, maps)
     conflicts.check(configuration)
     warn(configuration)
-    return configuration, plan(configuration, ledger, str(applied.ledger), applied.compose())
+    made = plan(configuration, ledger, str(applied.ledger), applied.compose(), policy_type(root))
+    return configuration, made
 
 
 def read_ledger(path: Path) -> bytes:

@@ -14,11 +14,12 @@ from tests.machines.packages import install, packages
 from tests.machines.trees import overlay, run_in, tree
 from tests.site import files, whole_yaml
 
-__all__ = ["Query", "full", "pytest_configure", "pytest_runtest_makereport", "query"]
+__all__ = ["Query", "full", "logins", "pytest_configure", "pytest_runtest_makereport", "query"]
 
 Query = Callable[..., list[str]]
 
-GOLDEN = Path(__file__).parents[1] / "golden/full/expected/var/lib/selsock"
+CASES = Path(__file__).parents[1] / "golden"
+GOLDEN = CASES / "full/expected/var/lib/selsock"
 # What the golden configuration expects of its administrator.
 STUB = """(type legacy_content_t)
 (roletype object_r legacy_content_t)
@@ -70,4 +71,14 @@ def full(pytestconfig: pytest.Config) -> Iterator[tuple[Path, Query]]:
         (work / "selsock_tenants.cil").write_bytes((GOLDEN / "selsock_tenants.cil").read_bytes())
         modules = ["-i", "/var/tmp/stub.cil", "-i", "/var/tmp/selsock_tenants.cil"]
         run_in(root, ["semodule", "-n", "-X", "400", *modules])
+        yield root, asking(root)
+
+
+@pytest.fixture(scope="session")
+def logins(pytestconfig: pytest.Config) -> Iterator[tuple[Path, Query]]:
+    """The policy of the golden configuration with logins, and the root tree that it is loaded in."""
+    with installed(pytestconfig) as root:
+        policy = CASES / "logins/expected/var/lib/selsock/selsock_tenants.cil"
+        (root / "var/tmp/selsock_tenants.cil").write_bytes(policy.read_bytes())
+        run_in(root, ["semodule", "-n", "-X", "400", "-i", "/var/tmp/selsock_tenants.cil"])
         yield root, asking(root)

@@ -87,12 +87,6 @@ def test_one_customers_vhosts_may_name_their_pair_and_nobody_else() -> None:
     )
 
 
-def test_explicit_levels_are_shared_by_whose_domains_differ() -> None:
-    """Nobody edits a type that is another's."""
-    found = configured(vhost("a", "dog", range="s0") + vhost("b", "cat", "app", "s0"))
-    assert named(found) == {"app": {"cat": "s0"}, "web": {"dog": "s0"}}
-
-
 NOT_HIS = "expected the account of a customer, not"
 REFUSED = {
     "root": (vhost("a", "root"), f"4:56: vhosts.a.login: {NOT_HIS} 'root'"),
@@ -111,6 +105,13 @@ REFUSED = {
         (
             "5:57: vhosts.b.login: expected the range s0:c0,c1, as vhost a of the same customer has it (what he creates "
             "takes it), not s0:c5"
+        ),
+    ),
+    "another's level": (
+        vhost("a", "dog", range="s0") + vhost("b", "cat", "app", "s0"),
+        (
+            "5:56: vhosts.b.login: expected another range than the logins of a have, which keeps their processes apart, "
+            "not s0"
         ),
     ),
     "another's content": (

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the files of our SELinux users lie, and which of them are no longer wanted."""
+
+from pathlib import Path
+
+import pytest
+
+from selsock.generate.faults import MachineFault
+from selsock.generate.user_contexts import policy_type, unwanted
+
+USERS = "etc/selinux/default/contexts/users"
+
+
+def config(root: Path, text: str) -> Path:
+    """``root`` with this configuration of SELinux."""
+    (root / "etc/selinux").mkdir(parents=True)
+    (root / "etc/selinux/config").write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# SELINUXTYPE=other\nSELINUX=enforcing\nSELINUXTYPE=default\n",
+        "SELINUXTYPE = default \n",
+        "SELINUXTYPE=default\nSELINUXTYPE=later\n",
+    ],
+)
+def test_the_type_is_the_machines(tmp_path: Path, text: str) -> None:
+    assert policy_type(config(tmp_path, text)) == "default"
+
+
+@pytest.mark.parametrize("value", ["", "../../tmp", "a/b", "a b"])
+def test_a_type_that_is_no_name(tmp_path: Path, value: str) -> None:
+    """It becomes a part of a path that root writes to."""
+    with pytest.raises(MachineFault) as caught:
+        policy_type(config(tmp_path, f"SELINUXTYPE={value}\n"))
+    expected = f"expected the name of a policy as SELINUXTYPE, not {value!r}"
+    assert str(caught.value) == f"{tmp_path}/etc/selinux/config: {expected}"
+
+
+def test_what_is_no_longer_wanted(tmp_path: Path) -> None:
+    """Our own files alone, of whatever type of policy."""
+    names = ["selsock_app_u", "selsock_web_u", "guest_u", "root", "selsock_notes.txt", "selsock_A_u"]
+    for directory in (USERS, "etc/selinux/targeted/contexts/users"):
+        (tmp_path / directory).mkdir(parents=True)
+        for name in names:
+            (tmp_path / directory / name).touch()
+    other = tmp_path / "etc/selinux/targeted/contexts/users"
+    assert unwanted(tmp_path, [f"{USERS}/selsock_web_u"]) == [
+        tmp_path / USERS / "selsock_app_u",
+        other / "selsock_app_u",
+        other / "selsock_web_u",
+    ]
+    assert unwanted(tmp_path / "nothing") == []

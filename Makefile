@@ -35,7 +35,7 @@ MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs o
 VM_PACKAGES = chromium
 
 # The files of tests/vm that have a machine of their own; all others share one.
-VM_ALONE = package applications sql
+VM_ALONE = package applications sql login
 
 # The services beside the handler, in /usr/libexec/selsock.
 SERVICES = identify pam sql
@@ -109,7 +109,7 @@ vm: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm $(ARGS)
 
-# The same in four, one for each machine.
+# The same in five, one for each machine.
 $(VM_ALONE:%=vm-%): vm-%: .venv/ready .venv/machines .venv/vm
 	$(NEEDS_ROOT)
 	$(VENV)/python -m pytest tests/vm/test_$*.py $(ARGS)

@@ -31,6 +31,28 @@ OF_PAM: Expected = [
         "unix_chkpwd is started with an environment that is cleaned, and with limits and signals of its own",
     ),
 ]
+OF_LOGINS: Expected = [
+    (
+        {"permissions": "noatsecure|rlimitinh|siginh", "scontext": ".*:sshd_t:.*", "tcontext": ".*_login_t:.*"},
+        "a session starts with an environment that is cleaned, and with limits and signals of its own, as every user's does",
+    ),
+    (
+        {"permissions": "getattr", "tclass": "filesystem", "scontext": ".*_login_t:.*", "tcontext": ".*:security_t:.*"},
+        "programs that know SELinux look whether it is there, and leave labels alone when they may not",
+    ),
+    (
+        {"permissions": "read", "name": "filesystems", "scontext": ".*_login_t:.*", "tcontext": ".*:proc_t:.*"},
+        "they look there next",
+    ),
+    (
+        {"permissions": "search", "name": "selinux", "scontext": ".*_login_t:.*", "tcontext": ".*:selinux_config_t:.*"},
+        "and they look for its configuration",
+    ),
+    (
+        {"permissions": "write", "comm": "bash", "scontext": ".*_login_t:.*", "tcontext": ".*:user_home_dir_t:.*"},
+        "a shell at a terminal would keep a history in the home, where nothing is written",
+    ),
+]
 
 
 def matches(record: Record, fields: dict[str, str]) -> bool:
@@ -40,7 +62,7 @@ def matches(record: Record, fields: dict[str, str]) -> bool:
 
 def is_expected(record: Record) -> bool:
     """Whether the list has ``record``."""
-    return any(matches(record, fields) for fields, _ in (*OF_APPLICATIONS, *OF_PAM))
+    return any(matches(record, fields) for fields, _ in (*OF_APPLICATIONS, *OF_LOGINS, *OF_PAM))
 
 
 def missed(records: Iterable[Record], expected: Expected) -> list[str]:

@@ -2,7 +2,8 @@
 """Shares the files of a vhost between who serves them and who logs in to edit them, by POSIX ACLs (acl(5)).
 
 A directory's entries are inherited by what is created in it, whatever the umask.  What a program asks for when it creates
-a file is kept as the mask: of a file that is put with mode 0644 others than its owner have the reading, until the next run.
+a file is kept as the mask: of a file that is put with mode 0644 others than its owner have the reading, until he lets the
+group write.
 
 The form is the kernel's (include/uapi/linux/posix_acl_xattr.h); with it a file is changed through its descriptor.
 """

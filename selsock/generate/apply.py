@@ -24,6 +24,9 @@ from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, password_files, services
 from selsock.generate.policy_store import RETIRED, drop, load
+from selsock.generate.sharing import RECORD as SHARED
+from selsock.generate.sharing import share
+from selsock.generate.user_contexts import forget
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
 
@@ -44,7 +47,7 @@ def apply(
     if password_files(configuration):
         check_crypt()
     with alone(root, say):
-        sweep(root / path for path in (RETIRED, RECORD, *(artifact.path for artifact in plan.artifacts)))
+        sweep(root / path for path in (RETIRED, RECORD, SHARED, *(artifact.path for artifact in plan.artifacts)))
         early = write(root, (artifact for artifact in plan.artifacts if is_early(artifact)))
         # User and directory have to exist before the table is written.
         run(["systemd-sysusers", CONF])
@@ -55,10 +58,12 @@ def apply(
             if enabled:
                 load(plan, selinux, say, root)
                 relabel(configuration, selinux, say, root, whole)
+            share(configuration, say, root)
             changed = transaction.commit()
         before = starting()
         for place in (*early, *changed):
             say(f"wrote {place}")
+        forget(root, say, (artifact.path for artifact in plan.artifacts))
         reload_units(changed, say)
         start(services(configuration), say)
         record(plan)

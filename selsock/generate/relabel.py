@@ -104,7 +104,7 @@ class Walk:
             return
         context = self.wanted(below, status.st_mode, context)
         self.outcome.seen += 1
-        self.outcome.changed += bool(context) and set_context(descriptor, context)
+        self.outcome.changed += self.change(descriptor, context)
         if not stat.S_ISDIR(status.st_mode):
             return
         if below.count("/") == DEPTH:
@@ -114,6 +114,10 @@ class Walk:
             names = sorted(os.listdir(listing))
         for name in names:
             self.enter(descriptor, name, f"{below}/{name}", context)
+
+    def change(self, descriptor: int, context: str) -> bool:
+        """Make what ``descriptor`` is as it has to be, and return whether it was not.  Raises OSError."""
+        return bool(context) and set_context(descriptor, context)
 
     def wanted(self, below: str, mode: int, around: str) -> str:
         """The context for what is at ``below``, in a directory that gets ``around``; "" to leave it as it is."""

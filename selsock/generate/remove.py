@@ -21,9 +21,12 @@ from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
 from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, text_of
 from selsock.generate.retired import domains, statements
+from selsock.generate.sharing import RECORD as SHARED
+from selsock.generate.sharing import unshare
+from selsock.generate.user_contexts import forget
 from selsock.identify.provider import SERVICES
 
-REST = (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, MAPS, APPLIED)  # in this order
+REST = (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, SHARED, MAPS, APPLIED)  # in this order
 
 
 def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
@@ -58,6 +61,8 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     if selinux.enabled():
         # No path at all: table and source are gone, though something else was there to be removed.
         give_back(paths or None, frozenset(), selinux, say)
+    forget(root, say)
+    unshare(say, root)
     tell_ledger(root, say)
     delete(rest, say)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from selsock.generate.commands import Say
 from selsock.generate.faults import MachineFault
 from selsock.generate.logins import SelinuxUser
 from selsock.names import DIGITS, LOWER
@@ -32,8 +33,10 @@ def policy_type(root: Path) -> str:
     return "targeted"
 
 
-def unwanted(root: Path, wanted: Iterable[str] = ()) -> list[Path]:
-    """The files of our SELinux users that are under ``root``, but for the artifacts ``wanted``, sorted."""
+def forget(root: Path, say: Say, wanted: Iterable[str] = ()) -> None:
+    """Delete the files of our SELinux users that are under ``root``, but for the artifacts ``wanted``.  Raises OSError."""
     keep = {root / path for path in wanted}
-    found = root.glob("etc/selinux/*/contexts/users/selsock_*_u")
-    return sorted(place for place in found if SelinuxUser.accepts(place.name) and place not in keep)
+    for place in sorted(root.glob("etc/selinux/*/contexts/users/selsock_*_u")):
+        if SelinuxUser.accepts(place.name) and place not in keep:
+            place.unlink()
+            say(f"removed {place}")

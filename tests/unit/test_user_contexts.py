@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from selsock.generate.faults import MachineFault
-from selsock.generate.user_contexts import policy_type, unwanted
+from selsock.generate.user_contexts import forget, policy_type
 
 USERS = "etc/selinux/default/contexts/users"
 
@@ -41,15 +41,15 @@ def test_a_type_that_is_no_name(tmp_path: Path, value: str) -> None:
 
 def test_what_is_no_longer_wanted(tmp_path: Path) -> None:
     """Our own files alone, of whatever type of policy."""
+    targeted = "etc/selinux/targeted/contexts/users"
     names = ["selsock_app_u", "selsock_web_u", "guest_u", "root", "selsock_notes.txt", "selsock_A_u"]
-    for directory in (USERS, "etc/selinux/targeted/contexts/users"):
+    for directory in (USERS, targeted):
         (tmp_path / directory).mkdir(parents=True)
         for name in names:
             (tmp_path / directory / name).touch()
-    other = tmp_path / "etc/selinux/targeted/contexts/users"
-    assert unwanted(tmp_path, [f"{USERS}/selsock_web_u"]) == [
-        tmp_path / USERS / "selsock_app_u",
-        other / "selsock_app_u",
-        other / "selsock_web_u",
-    ]
-    assert unwanted(tmp_path / "nothing") == []
+    said: list[str] = []
+    forget(tmp_path, said.append, [f"{USERS}/selsock_web_u"])
+    gone = [f"{USERS}/selsock_app_u", f"{targeted}/selsock_app_u", f"{targeted}/selsock_web_u"]
+    assert said == [f"removed {tmp_path}/{path}" for path in gone]
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {f"{directory}/{name}" for directory in (USERS, targeted) for name in names} - set(gone)

@@ -32,7 +32,7 @@ CONTENT = {"dog": "selsock_web_content_t", "cat": "selsock_web_content_t", "cow"
 def vm(boot_vm: BootVm) -> Iterator[VirtualMachine]:
     """A machine of its own, in the place of the one that the other modules share, applied to once."""
     with boot_vm(RECIPE, "vm-login") as machine:
-        machine.ssh("python3 -", input=Path("/tmp/share.py").read_text())
+        machine.ssh("selsock-generate /etc/selsock/vhost.yaml")
         yield machine
 
 
@@ -143,13 +143,15 @@ def test_application_and_login_edit_what_the_other_wrote(vm: VirtualMachine, tmp
 @pytest.mark.provokes
 def test_what_one_asked_for_is_his_alone_to_write(vm: VirtualMachine, tmp_path: Path) -> None:
     """sftp puts with the mode that the file has here; of 0644 the application has the reading, and may put another in its
-    place, but not write into it, until selsock-generate has run.  The same the other way round."""
+    place, but not write into it, until the customer lets the group write.  The same the other way round."""
     file = tmp_path / "put"
     file.write_text("cow")
     file.chmod(0o644)
     sftp(vm, "cow", f"put {file} /srv/vhosts/cow/rw/put")
     assert get(vm, "cow", "/rw/put") == "cow"
     assert get(vm, "cow", "/app?put:666", "--data", "+app") == "Permission denied"
+    sftp(vm, "cow", "chmod 664 /srv/vhosts/cow/rw/put")
+    assert get(vm, "cow", "/app?put:666", "--data", "+app") == "written"
     assert get(vm, "cow", "/app?asked:644", "--data", "app") == "written"
     narrow = ssh(vm, "cow", "cd /srv/vhosts/cow/rw; cat asked; echo +cow >>asked", check=False)
     assert (narrow.stdout, "Permission denied" in narrow.stderr) == ("app", True)

@@ -28,6 +28,6 @@ class DomainName(Name):
 # selsock_NAME_t of these is, or will be, a type of the base module.
 SERVICES = ("identify", "pam", "sql")
 RESERVED_DOMAINS = (
-    *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime", "login"),
+    *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime", "login", "login_devpts"),
     *(f"{name}{kind}" for name in SERVICES for kind in ("", "_exec", "_runtime")),
 )

@@ -110,7 +110,7 @@ REFUSED = {
     "another's level": (
         vhost("a", "dog", range="s0") + vhost("b", "cat", "app", "s0"),
         (
-            "5:56: vhosts.b.login: expected another range than the logins of a have, which keeps their processes apart, "
+            "5:54: vhosts.b.login: expected another range than the logins of a have, which keeps their processes apart, "
             "not s0"
         ),
     ),
@@ -120,7 +120,7 @@ REFUSED = {
     ),
     "a part of another's content": (
         vhost("a", "dog", range="s0")
-        + vhost("b", "cat", "app", "s0", ", content: {/in: {domain: web, access: write}}"),
+        + vhost("b", domain="app", range="s0", more=", content: {/in: {domain: web, access: write}}"),
         "5:6: vhosts.b: expected content that no login of a may edit, not selsock_web_rw_t at s0",
     ),
 }

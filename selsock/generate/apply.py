@@ -22,8 +22,9 @@ from selsock.generate.drain import starting
 from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, password_files, services
+from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, directories, password_files, services
 from selsock.generate.policy_store import RETIRED, drop, load
+from selsock.generate.temporary import make
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
 
@@ -51,6 +52,8 @@ def apply(configuration: Configuration, plan: Plan, selinux: Selinux, say: Say, 
             transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
             if enabled:
                 load(plan, selinux, say, root)
+            make(directories(configuration), root, labelled=enabled)
+            if enabled:
                 relabel(configuration, selinux, say, root)
             changed = transaction.commit()
         before = starting()

@@ -21,6 +21,7 @@ from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
 from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, text_of
 from selsock.generate.retired import domains, statements
+from selsock.generate.temporary import delete_made, made
 from selsock.identify.provider import SERVICES
 
 REST = (RANGES, FILE_CONTEXTS, RETIRED, POLICY, RECORD, MAPS, APPLIED)  # in this order
@@ -40,7 +41,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     units = own_units(root, say)
     modules = installed(root)
     rest = [root / path for path in REST]
-    if not modules and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest)):
+    if not modules and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest, *made(root))):
         say("nothing to remove")
         return
     stop(say)
@@ -58,6 +59,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     if selinux.enabled():
         # No path at all: table and source are gone, though something else was there to be removed.
         give_back(paths or None, frozenset(), selinux, say)
+    delete_made(root, say)
     tell_ledger(root, say)
     delete(rest, say)
 

@@ -86,6 +86,16 @@ def test_content_is_used_as_its_access_says(ask: Query) -> None:
                 assert found == expected_content(reader, owner, access), (reader, owner, access)
 
 
+def test_temporary_files_lie_where_nobody_sees_whose(ask: Query) -> None:
+    """The way there is open to those whose code runs, for others it is not even that."""
+    for name in NAMES:
+        found = {rule[2:] for rule in rules(ask, of(name), "selsock_cache_t")}
+        assert found == (set() if name in PLAIN else {("dir", "getattr"), ("dir", "search")}), name
+    for stranger in ("guest_t", "httpd_t", "user_t", "selsock_t", "selsock_identify_t", "selsock_pam_t"):
+        for name in ("selsock_cache_t", of("app_tmp"), of("cgi_tmp"), of("both_tmp")):
+            assert {rule for rule in rules(ask, stranger, name) if rule[2] == "file" or rule[3] != "search"} == set()
+
+
 def test_nothing_is_written_but_content_that_is_to_be(ask: Query) -> None:
     """Of all files and directories of the machine; besides that the devices of every domain, and its own /proc."""
     making = "add_name append create link mounton relabelfrom relabelto remove_name rename reparent rmdir setattr unlink write"

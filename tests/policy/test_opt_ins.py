@@ -93,8 +93,8 @@ def test_temporary_files_lie_where_nobody_sees_whose(ask: Query) -> None:
         assert found == (set() if name in PLAIN else {("dir", "getattr"), ("dir", "search")}), name
     for stranger in ("guest_t", "httpd_t", "user_t", "selsock_t", "selsock_identify_t", "selsock_pam_t"):
         for name in ("selsock_cache_t", of("app_tmp"), of("cgi_tmp"), of("both_tmp")):
-            found = {rule for rule in rules(ask, stranger, name) if rule[2] in ("file", "dir")}
-            assert {rule for rule in found if rule[3] not in ("getattr", "search")} == set()
+            theirs = {rule for rule in rules(ask, stranger, name) if rule[2] in ("file", "dir")}
+            assert {rule for rule in theirs if rule[3] not in ("getattr", "search")} == set()
 
 
 def test_nothing_is_written_but_content_that_is_to_be(ask: Query) -> None:

@@ -55,8 +55,21 @@ def serve_requests(
         except PeerGone:
             return  # a kept connection ends so, as a rule
         access.done("head")
-        if not kernel.unchanged() or not stays(head, confined, identity, client, decision):
+        if not kernel.unchanged():
             return
+        if not stays(head, confined, identity, client, decision):
+            client.end_output()  # the client may come again at once
+            record_closing(access, client, journal)
+            return
+
+
+def record_closing(access: Access, client: Client, journal: Journal) -> None:
+    """That a connection was closed before an answer, on which listener: ``selsockctl doctor`` counts these.
+
+    The address is that of the visitor who was served.  Raises AdoptFault when journald does not take it.
+    """
+    text = f"{access.address} {access.vhost}: closed, since the next request belongs elsewhere"
+    journal.record(NOTICE, text, event="closed", address=access.address, vhost=access.vhost, listener=client.listener)
 
 
 def stays(head: RequestHead, confined: Confined, identity: Identity, client: Client, decision: Decision) -> bool:

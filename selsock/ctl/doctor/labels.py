@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -64,6 +65,8 @@ def of_the_configuration(look: Look, label: Label, others: Mapping[str, Label], 
     place = str(look.root).rstrip("/") + label.path
     try:
         with reached(place, directory=False) as descriptor:
+            if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+                raise OSError(errno.ELOOP, "a link")
             found = label_of(descriptor)
             entries = list(strays(descriptor, label, others, written))
     except FileNotFoundError:

@@ -58,16 +58,15 @@ def serve_requests(
         if not kernel.unchanged():
             return
         if not stays(head, confined, identity, client, decision):
-            client.end_output()  # the client may come again at once
-            record_closing(access, client, journal)
-            return
+            return part(client, access, journal)
 
 
-def record_closing(access: Access, client: Client, journal: Journal) -> None:
-    """That a connection was closed before an answer, on which listener: ``selsockctl doctor`` counts these.
+def part(client: Client, access: Access, journal: Journal) -> None:
+    """Close before an answer, and record it: what a proxy makes of its visitors is seen by ``selsockctl doctor`` there.
 
-    The address is that of the visitor who was served.  Raises AdoptFault when journald does not take it.
+    Raises AdoptFault when journald does not take it.
     """
+    client.end_output()  # who asks again need not wait for the record
     text = f"{access.address} {access.vhost}: closed, since the next request belongs elsewhere"
     journal.record(NOTICE, text, event="closed", address=access.address, vhost=access.vhost, listener=client.listener)
 

@@ -392,7 +392,7 @@ def test_units(machine: FakeMachine) -> None:
     assert machine.said("units") == [Said(WARNING, f"{place} is a link", mend)]
     place.unlink()
     place.symlink_to("/dev/null")
-    assert machine.said("units") == [Said(ERROR, f"{place} is masked", "systemctl unmask selsock@.service")]
+    assert machine.said("units") == [Said(ERROR, f"{place} is masked", f"systemctl unmask selsock@.service; {AGAIN}")]
     place.unlink()
     place.write_bytes(written)
     machine.put(UNITS + "selsock@.service.d/own.conf", b"")
@@ -535,6 +535,9 @@ def test_what_is_in_force_may_not_be_read(machine: FakeMachine, monkeypatch: pyt
     monkeypatch.setattr(state, "read", read)
     (said,) = machine.said("configuration")
     assert (said.severity, said.what) == (UNKNOWN, "can not be looked at: /var/lib/selsock/maps: Permission denied")
+    machine.kernel.mode = "permissive"
+    what = "SELinux is permissive: what vhost.yaml says of that is not known"
+    assert machine.said("mode") == [Said(WARNING, what, "setenforce 1")]
 
 
 def test_words_and_status() -> None:

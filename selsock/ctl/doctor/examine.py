@@ -49,15 +49,16 @@ def run(as_json: bool, verbose: bool) -> int:
 def examine(machine: Machine) -> Findings:
     """Make all checks: pairs of a check's name and what it said.  What can not be looked at is said, and never raised."""
     found: Findings = []
-    force = None
+    force, known = None, False
     try:
         force, heard = state.force(machine)
+        known = True
         found += [("configuration", said) for said in heard]
     except BadSource as wrong:
         found.append(("configuration", Said(ERROR, f"what is in force is no good configuration here: {wrong}")))
     except (MachineFault, OSError) as wrong:
         found.append(("configuration", unseen(wrong)))
-    look = Look(machine, force)
+    look = Look(machine, force, known)
     for name, check in (*EVERYWHERE, *(IN_FORCE if force else ())):
         found += [(name, said) for said in survived(check, look)]
     return found

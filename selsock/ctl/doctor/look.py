@@ -84,10 +84,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A machine, and what is in force there; None where nothing is."""
+    """A machine, and what is in force there; None where nothing is, or, if not ``known``, where nobody could tell."""
 
     machine: Machine
     force: Force | None
+    known: bool = True
 
     @property
     def given(self) -> Force:

@@ -21,9 +21,11 @@ CONFIG = "etc/selinux/config"  # what the next boot begins with (selinux_config(
 
 def mode(look: Look) -> Iterator[Said]:
     """Whether SELinux enforces, now and after the next boot."""
-    required = look.force is None or look.force.configuration.required
-    what = "every request is answered with 503" if required else "everything is served unconfined, as vhost.yaml allows"
-    severe = error if required else warning
+    severe, what = error, "every request is answered with 503"
+    if not look.known:
+        severe, what = warning, "what vhost.yaml says of that is not known"
+    elif look.force is not None and not look.force.configuration.required:
+        severe, what = warning, "everything is served unconfined, as vhost.yaml allows"
     found = look.machine.kernel.watch()
     if found == "disabled":
         yield severe(f"SELinux is disabled: {what}", "set SELINUX=enforcing in /etc/selinux/config, and boot")

@@ -26,7 +26,9 @@ def socket(look: Look) -> Iterator[Said]:
     """Whether the listener is there, now and after the next boot, on all that is configured.  Raises MachineFault, OSError."""
     shown = look.machine.show(SOCKET, "LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload")
     if shown.get("LoadState") == "masked":
-        yield error(f"{SOCKET} is masked: nobody can connect", f"systemctl unmask {SOCKET}; systemctl start {SOCKET}")
+        yield error(
+            f"{SOCKET} is masked: nobody can connect", f"systemctl unmask {SOCKET}; systemctl enable --now {SOCKET}"
+        )
     elif shown.get("ActiveState") != "active":
         state = shown.get("ActiveState", "unknown")
         yield error(f"{SOCKET} is {state}: nobody can connect", f"systemctl start {SOCKET}; systemctl status {SOCKET}")
@@ -85,7 +87,7 @@ def units(look: Look) -> Iterator[Said]:
         place = look.root / artifact.path
         problem = drift(place, artifact.data)
         if problem == "is masked":
-            yield error(f"{place} is masked", f"systemctl unmask {place.name}")
+            yield error(f"{place} is masked", f"systemctl unmask {place.name}; {look.given.again}")
         elif problem:
             again = f"{look.given.again}; changes of your own go into systemctl edit {place.name}"
             yield warning(f"{place} {problem}", again)

@@ -551,6 +551,18 @@ def test_words_and_status() -> None:
     ]
 
 
+def test_a_thousand_findings_are_ten_lines() -> None:
+    """As when labels were lost on all of a machine; they are counted all the same."""
+    found = [("labels", Said(ERROR, f"/srv/{number} has none")) for number in range(1000)]
+    lines = examine.in_words(found, False).splitlines()
+    assert lines[9:] == [
+        "error   labels        /srv/9 has none",
+        "        labels        and more: --verbose shows all",
+        "1000 error",
+    ]
+    assert len(examine.in_words(found, True).splitlines()) == 1001
+
+
 @pytest.mark.parametrize(("severity", "status"), [(OK, 0), (UNKNOWN, 1), (WARNING, 1), (ERROR, 3)])
 def test_status_is_that_of_the_worst(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], severity: str, status: int

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -36,6 +37,7 @@ IN_FORCE: tuple[tuple[str, Check], ...] = (
     ("proxy", proxies.proxy),
 )
 EXITS = {OK: 0, UNKNOWN: 1, WARNING: 1, ERROR: 3}  # 2 is the command line's
+MOST = 10  # lines of one check
 Findings = list[tuple[str, Said]]
 
 
@@ -83,9 +85,17 @@ def unseen(wrong: Exception) -> Said:
 
 
 def in_words(found: Findings, verbose: bool) -> str:
-    """A line for each, and one in the end that counts them."""
-    shown = [(name, said) for name, said in found if verbose or said.severity != OK]
-    lines = [f"{said.severity:8}{name:14}{said.what}{f' → {said.mend}' if said.mend else ''}\n" for name, said in shown]
+    """A line for each, but of one check no more than ``MOST`` unless ``verbose``, and one in the end that counts them."""
+    lines: list[str] = []
+    seen: Counter[str] = Counter()
+    for name, said in found:
+        if said.severity == OK and not verbose:
+            continue
+        seen[name] += 1
+        if seen[name] <= MOST or verbose:
+            lines.append(f"{said.severity:8}{name:14}{said.what}{f' → {said.mend}' if said.mend else ''}\n")
+        elif seen[name] == MOST + 1:
+            lines.append(f"{'':8}{name:14}and more: --verbose shows all\n")
     counts = {word: sum(said.severity == word for _, said in found) for word in (ERROR, WARNING, UNKNOWN)}
     words = [f"{number} {word}" for word, number in counts.items() if number]
     return "".join(lines) + (f"{', '.join(words)}\n" if words else f"nothing is wrong: {len(found)} looks\n")

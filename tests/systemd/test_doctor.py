@@ -121,8 +121,8 @@ BREAKS = {
         [("temporary", "error")],
     ),
     "applying was interrupted": (
-        "touch /var/lib/selsock/relabelling",
-        "rm /var/lib/selsock/relabelling",
+        """echo '{"/srv/vhosts/a": null}' >/var/lib/selsock/labelled""",
+        "rm /var/lib/selsock/labelled",
         [("interrupted", "warning")],
     ),
 }

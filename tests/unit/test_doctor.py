@@ -17,8 +17,10 @@ from selsock.ctl.doctor.look import ERROR, OK, UNKNOWN, WARNING, Machine, Said
 from selsock.generate import places
 from selsock.generate.applied import Applied
 from selsock.generate.faults import MachineFault
+from selsock.generate.labelling import RECORD
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, POLICY, TABLE, UNITS
+from selsock.generate.policy_store import RETIRED
 from selsock.generate.prepare import prepare
 from selsock.generate.temporary import make
 from selsock.handler.kernel import Kernel
@@ -119,7 +121,7 @@ class FakeMachine(Machine):
         for artifact in plan.artifacts:
             self.put(artifact.path, artifact.data, artifact.mode)
         self.put(f"{STORE}/400/selsock_tenants/cil", bz2.compress(plan.artifact(POLICY).data))
-        make((directory for site in configuration.sites for directory in site.directories), self.root)
+        make((directory for site in configuration.sites for directory in site.directories), self.root, labelled=False)
 
     def denied(self, before: int, source: str, target: str) -> bytes:
         """A denial, so many seconds ago."""
@@ -292,10 +294,19 @@ def test_source(machine: FakeMachine) -> None:
     assert machine.said("source") == [Said(WARNING, what, mend)]
 
 
-@pytest.mark.parametrize("left", ["var/lib/selsock/relabelling", f"{STORE}/400/selsock_retired/cil"])
-def test_interrupted(machine: FakeMachine, left: str) -> None:
-    machine.put(left, b"")
-    assert machine.said("interrupted") == [Said(WARNING, "an apply was interrupted, or goes on", AGAIN)]
+def test_interrupted(machine: FakeMachine) -> None:
+    """Before the table, while labels were set, and before what is no longer used was dropped."""
+    record = json.dumps({"/srv/a": {"": "x"}, "/srv/b": None}).encode()
+    machine.put(RECORD, record)
+    assert machine.said("interrupted") == [Said(WARNING, "/srv/b was not labelled in full", AGAIN)]
+    machine.put(RECORD, b"{}")
+    machine.put(RETIRED, b"(type selsock_old_t)\n(typeattributeset selsock_tenant_domain (selsock_old_t))\n")
+    what = "the policy still has what is no longer used, for processes that were in it"
+    assert machine.said("interrupted") == [Said(WARNING, what, AGAIN)]
+    (machine.root / RETIRED).unlink()
+    edit(machine, POLICY, b"(type selsock_generation_0123456789abcdef)\n")
+    what = "an apply was interrupted: what was in force before it is served"
+    assert machine.said("interrupted") == [Said(WARNING, what, AGAIN)]
 
 
 def test_files(machine: FakeMachine) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from selsock.generate.applied import Applied
-from selsock.generate.apply import run
+from selsock.generate.commands import run
 from selsock.generate.configuration import Configuration
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux

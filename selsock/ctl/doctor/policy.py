@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selsock.ctl.doctor.look import Look, Said, error, ok, warning
-from selsock.generate.apply import PRIORITY
 from selsock.generate.plan import POLICY, TABLE
-from selsock.generate.remove import MODULE, STORES
+from selsock.generate.policy_store import PRIORITY, STORES
 from selsock.handler.kernel import OWN_TYPE, is_of
 from selsock.handler.table import OpenTable
 from selsock.identify.provider import SERVICES
 
+MODULE = Path(POLICY).stem
 BASE = f"system_u:system_r:{OWN_TYPE}:s0"
 CONFIG = "etc/selinux/config"  # what the next boot begins with (selinux_config(5))
 

@@ -12,17 +12,16 @@ from pathlib import Path
 
 from selsock.ctl.doctor.look import Force, Look, Machine, Said, error, ok, warning
 from selsock.generate.applied import read
-from selsock.generate.apply import PRIORITY
+from selsock.generate.labelling import Record
 from selsock.generate.maps import Maps
-from selsock.generate.plan import TABLE, directories
+from selsock.generate.plan import POLICY, TABLE, directories
+from selsock.generate.policy_store import RETIRED, generation_in_force, text_of
 from selsock.generate.prepare import prepare
-from selsock.generate.remove import STORES
+from selsock.generate.retired import is_inert, statements
 from selsock.generate.temporary import MODE, numbers
 from selsock.generate.write import group_id, is_in_place
 
 STATE = "var/lib/selsock/"
-RELABELLING = STATE + "relabelling"  # there while an apply relabels
-RETIRED = "selsock_retired"  # the module of types that an apply is about to drop
 
 
 def force(machine: Machine) -> tuple[Force | None, list[Said]]:
@@ -58,14 +57,20 @@ def source(look: Look) -> Iterator[Said]:
 
 
 def interrupted(look: Look) -> Iterator[Said]:
-    """Whether an apply has not come to its end."""
-    retired = [
-        found for store in STORES for found in (look.root / store).glob(f"*/active/modules/{PRIORITY}/{RETIRED}")
-    ]
-    if os.path.lexists(look.root / RELABELLING) or retired:
-        yield warning("an apply was interrupted, or goes on", look.given.again)
-    else:
-        yield ok("no apply was interrupted")
+    """Whether the last apply came to its end: with the table that goes with the policy, all labels, and nothing kept."""
+    root, found = look.root, False
+    generation = generation_in_force(root)
+    if generation and f"(type selsock_generation_{generation})" not in text_of(root / POLICY):
+        found = True
+        yield warning("an apply was interrupted: what was in force before it is served", look.given.again)
+    for tree in sorted(tree for tree, its in Record(root).trees.items() if its is None):
+        found = True
+        yield warning(f"{tree} was not labelled in full", look.given.again)
+    if not is_inert(statements(text_of(root / RETIRED))):
+        found = True
+        yield warning("the policy still has what is no longer used, for processes that were in it", look.given.again)
+    if not found:
+        yield ok("the last apply came to its end")
 
 
 def files(look: Look) -> Iterator[Said]:

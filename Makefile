@@ -202,6 +202,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/doc/selsock README.md ARCHITECTURE.md SECURITY.md CHANGELOG.md
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/licenses/selsock LICENSE
 	install -d -m 750 $(DESTDIR)/var/lib/selsock
+	install -d -m 711 $(DESTDIR)/var/cache/selsock
 
 install-selinux: build/welcome build/selinux/selsock.pp.bz2
 	$(INSTALL_DATA) $(DESTDIR)$(PREFIX)/share/selinux/packages/$(SELINUXTYPE) \

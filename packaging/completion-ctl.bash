@@ -6,7 +6,7 @@ _selsockctl() {
 	local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W "explain list --version --help" -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "doctor explain list --version --help" -- "$current")
 		return
 	fi
 	case $command:$before:$current in
@@ -15,6 +15,7 @@ _selsockctl() {
 	explain:--path:* | explain:--assigned:* | explain:--clearance:*) ;;
 	explain:*:-*) mapfile -t COMPREPLY < <(compgen -W "--host --user --group --address --path --method --assigned --clearance --json --help" -- "$current") ;;
 	explain:*) mapfile -t COMPREPLY < <(compgen -f -X "!*.yaml" -o plusdirs -- "$current") ;;
+	doctor:*) mapfile -t COMPREPLY < <(compgen -W "--json --verbose --help" -- "$current") ;;
 	list:*) mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$current") ;;
 	esac
 }

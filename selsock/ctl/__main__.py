@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``selsockctl``: why somebody gets which context, and who is there now.
+"""``selsockctl``: why somebody gets which context, who is there now, and what is wrong with this machine.
 
-Exit statuses: 0 a context, or a list; 1 ``explain``: he would be refused; 2 the configuration or the command line is
-wrong; 3 this machine stands in the way.  Whatever fails says so in one line on stderr.
+Exit statuses: 0 a context, a list, or nothing wrong; 1 ``explain``: he would be refused, ``doctor``: warnings; 2 the configuration or the command line is
+wrong; 3 this machine stands in the way, ``doctor``: errors.  Whatever fails says so in one line on stderr.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from selsock import __version__
 from selsock.ctl.answer import as_json, in_words
+from selsock.ctl.doctor import examine
 from selsock.ctl.explain import Asked, explain
 from selsock.ctl.transition import transition
 from selsock.errors import TableFault
@@ -35,7 +36,9 @@ PROGRAM = "selsockctl"
 
 def arguments() -> Arguments:
     """The command line."""
-    parser = Arguments(prog=PROGRAM, description="Look at what selsock decides.", allow_abbrev=False)
+    parser = Arguments(
+        prog=PROGRAM, description="Look at what selsock decides, and at its machine.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     why = commands.add_parser("explain", help="which context a visitor gets, rule by rule", allow_abbrev=False)
@@ -51,6 +54,9 @@ def arguments() -> Arguments:
     why.add_argument("--json", action="store_true")
     there = commands.add_parser("list", help="the connections that there are", allow_abbrev=False)
     there.add_argument("--json", action="store_true")
+    wrong = commands.add_parser("doctor", help="what is wrong with this machine, and what mends it", allow_abbrev=False)
+    wrong.add_argument("--json", action="store_true")
+    wrong.add_argument("--verbose", action="store_true", help="also what is well")
     return parser
 
 
@@ -66,6 +72,8 @@ def run(given: argparse.Namespace) -> int:
         from selsock.ctl import instances  # needs systemd's bindings
 
         return instances.run(given.json)
+    if given.command == "doctor":
+        return examine.run(given.json, given.verbose)
     try:
         return explained(given)
     except (ValueError, Refused) as error:

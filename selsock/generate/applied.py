@@ -64,7 +64,7 @@ def read(root: Path) -> Applied | None:
 
 
 def labelled(root: Path) -> frozenset[str] | None:
-    """The roots and password files that what is in force had labelled; nothing when nothing was applied.
+    """The roots, directories for temporary files and password files that what is in force had labelled; nothing when nothing was applied.
 
     None when neither the table nor the source that was applied can be read, though one of them is there.
     """
@@ -82,4 +82,5 @@ def labelled(root: Path) -> frozenset[str] | None:
             sites = configure(source, applied.source.name, Ledger(), Maps(applied.maps)).sites
         except (OSError, BadSource, MachineFault):
             return None
-    return frozenset(file for site in sites for file in (str(site.vhost.root), *site.files))
+    made = [directory.label.path for site in sites for directory in site.directories]
+    return frozenset({*made, *(file for site in sites for file in (str(site.vhost.root), *site.files))})

@@ -22,10 +22,11 @@ from selsock.generate.drain import starting
 from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, password_files, services
+from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, directories, password_files, services
 from selsock.generate.policy_store import RETIRED, drop, load
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import share
+from selsock.generate.temporary import make
 from selsock.generate.user_contexts import forget
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
@@ -57,6 +58,8 @@ def apply(
             transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
             if enabled:
                 load(plan, selinux, say, root)
+            make(directories(configuration), root, labelled=enabled)
+            if enabled:
                 relabel(configuration, selinux, say, root, whole)
             share(configuration, say, root)
             changed = transaction.commit()

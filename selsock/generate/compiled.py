@@ -46,11 +46,12 @@ def decoded(table: bytes) -> str:
 
 
 def places(table: bytes) -> frozenset[str]:
-    """The roots and the files of users that a table names.  Raises ValueError for what is no table."""
+    """The roots, the directories that were made, and the files of users that a table names.  Raises ValueError for what is no table."""
     found: set[str] = set()
     for key, value in records(table):
         if key.startswith("host "):
-            found.add(Vhost.parse(value.encode()).root)
+            vhost = Vhost.parse(value.encode())
+            found.update({vhost.root, vhost.temporary or vhost.root})
         elif key.startswith("identity "):
             found.update(Provider.parse(value.encode()).files)
     return frozenset(found)

@@ -10,7 +10,9 @@ class DomainName(Name):
     """A domain declared under ``domains:``; it becomes the type ``selsock_NAME_t``."""
 
     __slots__ = ()
-    expected = "a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or _login; none of selsock's own)"
+    expected = (
+        "a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp or _login; none of selsock's own)"
+    )
 
     @classmethod
     def accepts(cls, text: str) -> bool:
@@ -20,7 +22,7 @@ class DomainName(Name):
             and text[0] in LOWER
             and not text.strip(LOWER + DIGITS + "_")
             and "__" not in text
-            and not text.endswith(("_t", "_content", "_rw", "_script", "_login", "_"))
+            and not text.endswith(("_t", "_content", "_rw", "_script", "_tmp", "_login", "_"))
             and text not in RESERVED_DOMAINS
         )
 
@@ -28,6 +30,6 @@ class DomainName(Name):
 # selsock_NAME_t of these is, or will be, a type of the base module.
 SERVICES = ("identify", "pam", "sql")
 RESERVED_DOMAINS = (
-    *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime", "login", "login_devpts"),
+    *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime", "login", "login_devpts", "cache"),
     *(f"{name}{kind}" for name in SERVICES for kind in ("", "_exec", "_runtime")),
 )

@@ -20,6 +20,7 @@ class Access(enum.Enum):
     READ = "read"
     WRITE = "write"
     EXECUTE = "execute"
+    TEMPORARY = "temporary"  # what ``temporary`` of a vhost means; nobody writes this word
 
 
 class Service(Name):
@@ -37,13 +38,17 @@ class Service(Name):
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain of the source, or a full type of the administrator's; then ``name`` is None and the type is all four."""
+    """A domain of the source, or a full type of the administrator's; then ``name`` is None and the type is all of them.
+
+    Where no code runs, nothing is written: ``temporary`` is the type of what could be.
+    """
 
     name: DomainName | None
     type: TypeName
     content: TypeName
     writable: TypeName
     script: TypeName
+    temporary: TypeName
     reads: tuple[DomainName, ...] = ()
     python: bool = False
     execute: bool = False
@@ -55,22 +60,24 @@ class Domain:
         given.only(DOMAIN)
         reads = given.get("reads")
         network = given.get("network")
+        python, execute = is_true(given, "python"), is_true(given, "execute")
         return cls(
             name,
             TypeName(f"selsock_{name}_t"),
             TypeName(f"selsock_{name}_content_t"),
             TypeName(f"selsock_{name}_rw_t"),
             TypeName(f"selsock_{name}_script_t"),
+            TypeName(f"selsock_{name}_tmp_t" if python or execute else f"selsock_{name}_rw_t"),
             () if reads is None else tuple(parse_read(scalar(item), name, names) for item in sequence(reads)),
-            is_true(given, "python"),
-            is_true(given, "execute"),
+            python,
+            execute,
             () if network is None else tuple(scalar(item).name(Service) for item in sequence(network)),
         )
 
     @classmethod
     def own(cls, name: TypeName) -> Domain:
         """A type of the administrator's."""
-        return cls(None, name, name, name, name)
+        return cls(None, name, name, name, name, name)
 
     @property
     def runs(self) -> bool:
@@ -78,13 +85,18 @@ class Domain:
         return self.python or self.execute
 
     @property
-    def types(self) -> tuple[TypeName, TypeName, TypeName]:
-        """All types of its content."""
-        return self.content, self.writable, self.script
+    def types(self) -> tuple[TypeName, ...]:
+        """All types of its content, of temporary files where its code runs."""
+        return (self.content, self.writable, self.script, *[self.temporary] * self.runs)
 
     def labelled(self, access: Access) -> TypeName:
         """The type of its content with ``access``."""
-        return {Access.READ: self.content, Access.WRITE: self.writable, Access.EXECUTE: self.script}[access]
+        return {
+            Access.READ: self.content,
+            Access.WRITE: self.writable,
+            Access.EXECUTE: self.script,
+            Access.TEMPORARY: self.temporary,
+        }[access]
 
 
 Domains = Dictionary[str, Domain]

@@ -74,11 +74,12 @@ def relabel(configuration: Configuration, selinux: Selinux, say: Say, root: Path
 
 
 def wanted(configuration: Configuration) -> Trees:
-    """The labels of each root that ``configuration`` has."""
+    """The labels of each root that ``configuration`` has, and of each directory that is made for it."""
     found: Trees = {}
     for site in configuration.sites:
         root = site.vhost.root
-        found[root] = {label.path[len(root) :]: context(label.type, label.level) for label in site.labels}
+        found[root] = {label.path[len(root) :]: label.context for label in site.labels}
+        found |= {directory.label.path: {"": directory.label.context} for directory in site.directories}
     return found
 
 

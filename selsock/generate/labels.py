@@ -21,6 +21,11 @@ class Label:
     type: TypeName
     level: Level
 
+    @property
+    def context(self) -> str:
+        """It, as the file system has it."""
+        return f"system_u:object_r:{self.type}:{self.level}"
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
@@ -42,7 +47,7 @@ def parse_labels(
     table = mapping(node) if node is not None else Mapping(given.place)
     found = {root: Purpose(inherited, Access.READ)}
     if temporary is not None:
-        found[temporary] = Purpose(inherited, Access.WRITE)
+        found[temporary] = Purpose(inherited, Access.TEMPORARY)
     said = {parse_inside(root, table.keys[path]): node for path, node in table.values.items()}
     top = inherited.domain
     if top is not None and top.name is None:
@@ -51,8 +56,10 @@ def parse_labels(
             problem = f"expected content with {missing}, since {top.type} is no type of files, not none"
             raise BadSource(table.place, problem)
     found.update({path: parse_purpose(purpose, inherited, domains) for path, purpose in said.items()})
-    if temporary in said and found[temporary].access is not Access.WRITE:
-        said[temporary].refuse("a context with access: write for the directory under temporary")
+    if temporary is not None and temporary in said:
+        if found[temporary].access is not Access.WRITE:
+            said[temporary].refuse("a context with access: write for the directory under temporary")
+        found[temporary] = Purpose(found[temporary].context, Access.TEMPORARY)
     return found
 
 
@@ -73,7 +80,7 @@ def parse_purpose(node: Node, inherited: Partial, domains: Domains) -> Purpose:
 
 def parse_access(given: Scalar) -> Access:
     """``read``, ``write`` or ``execute``.  Raises BadSource."""
-    known = tuple(access.value for access in Access)
+    known = tuple(access.value for access in Access if access is not Access.TEMPORARY)
     if given.text not in known:
         given.refuse(f"{', '.join(known[:-1])} or {known[-1]}")
     return Access(given.text)

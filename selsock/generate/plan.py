@@ -17,6 +17,7 @@ from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import Rendered, render, with_generation
 from selsock.generate.site import Site
+from selsock.generate.temporary import Directory
 from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
 
@@ -107,9 +108,14 @@ def logged_in(configuration: Configuration) -> tuple[Session, ...]:
 
 
 def labels(configuration: Configuration) -> tuple[Label, ...]:
-    """The labels of all content, each path once, in the order of their paths."""
-    found = {label.path: label for site in configuration.sites for label in site.labels}
+    """The labels of all content and temporary files, each path once, in the order of their paths."""
+    found = {label.path: label for site in configuration.sites for label in site.labelled}
     return tuple(found[path] for path in sorted(found))
+
+
+def directories(configuration: Configuration) -> tuple[Directory, ...]:
+    """The directories that applying makes, in the order of the vhosts."""
+    return tuple(directory for site in configuration.sites for directory in site.directories)
 
 
 def reading(configuration: Configuration) -> dict[TypeName, frozenset[TypeName]]:
@@ -150,7 +156,7 @@ def exact(configuration: Configuration) -> tuple[TypeName, ...]:
     reads = reading(configuration)
     found = {name for domain in configuration.domains for name in domain.types}
     for site in configuration.sites:
-        for label in site.labels:
+        for label in site.labelled:
             for context in contexts(site):
                 # What an administrator's own type may read is not known here.
                 its = label.type in reads.get(context.type, (label.type,))

@@ -23,6 +23,7 @@ from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, te
 from selsock.generate.retired import domains, statements
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import unshare
+from selsock.generate.temporary import delete_made, made
 from selsock.generate.user_contexts import forget
 from selsock.identify.provider import SERVICES
 
@@ -43,7 +44,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     units = own_units(root, say)
     modules = installed(root)
     rest = [root / path for path in REST]
-    if not modules and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest)):
+    if not modules and not any(os.path.lexists(place) for place in (root / TABLE, *units, *rest, *made(root))):
         say("nothing to remove")
         return
     stop(say)
@@ -63,6 +64,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
         give_back(paths or None, frozenset(), selinux, say)
     forget(root, say)
     unshare(say, root)
+    delete_made(root, say)
     tell_ledger(root, say)
     delete(rest, say)
 

@@ -24,6 +24,7 @@ from selsock.generate.places import parse_inside, parse_root, within
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Grant, SourceRule, parse_rules
 from selsock.generate.source import BadSource, Mapping, Place, Scalar, mapping, scalar, sequence
+from selsock.generate.temporary import Directory, cache_of
 from selsock.identify.provider import Provider
 from selsock.mls.levels import Level
 from selsock.model import KINDS, Location, Vhost
@@ -46,15 +47,17 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, who starts programs
-    in another domain, directories of scripts that nobody could run (``idle_scripts``), and what ``conflicts`` looks at.
-    Where contexts are ``assigned``, visitors may get others, too, which nobody knows here.  Vhosts that are connected by
-    ``logins`` in common are one ``tenant``, called by the name of one of them."""
+    """A vhost, who knows its users, the ``contexts`` that visitors may get, the labels of its content, the
+    ``directories`` that applying makes for it, who starts programs in another domain, directories of scripts that nobody
+    could run (``idle_scripts``), and what ``conflicts`` looks at.  Where contexts are ``assigned``, visitors may get others,
+    too, which nobody knows here.  Vhosts that are connected by ``logins`` in common are one ``tenant``, called by the name
+    of one of them."""
 
     vhost: Vhost
     provider: Provider | None
     contexts: frozenset[Context]
     labels: tuple[Label, ...]
+    directories: tuple[Directory, ...]
     entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
     source: Mapping
@@ -67,6 +70,11 @@ class Site:
     def files(self) -> tuple[AbsolutePath, ...]:
         """The files of users that it names."""
         return tuple(AbsolutePath(file) for file in self.provider.files) if self.provider else ()
+
+    @property
+    def labelled(self) -> tuple[Label, ...]:
+        """All labels: of its content, and of the directories that applying makes."""
+        return self.labels + tuple(directory.label for directory in self.directories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +97,13 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     builder = SiteBuilder(name, given, around)
     identities = parse_auth(given.get("auth"))
     locations = builder.locations(identities.provider if identities else None)
-    labels = builder.labels()
+    labels, directories = builder.labels(), builder.directories()
     idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
     basic = identities.basic if identities else None
     proxied = identities is not None and basic is None
-    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary, proxied)
+    temporary = directories[0].label.path if directories else builder.temporary
+    vhost = Vhost((name, *names), builder.root, basic, locations, temporary, proxied)
     contexts = frozenset(builder.contexts)
     provider = identities.provider if identities else None
     return Site(
@@ -102,6 +111,7 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
         provider,
         contexts,
         labels,
+        directories,
         tuple(sorted(builder.entries)),
         tuple(builder.uses),
         given,
@@ -116,6 +126,7 @@ class SiteBuilder:
     """Resolves the contexts of one vhost, and keeps account of the levels that it uses and the domains it enters."""
 
     def __init__(self, name: HostName, given: Mapping, around: Surroundings) -> None:
+        self.name = name
         self.tenant = around.tenants[name]
         self.given = given
         self.around = around
@@ -127,6 +138,7 @@ class SiteBuilder:
         self.contexts: set[Context] = set()
         self.grants: dict[object, Grant] = {}
         self.started: set[object] = set()
+        self.running: dict[Context, Use] = {}
         self.entries: set[Entry] = set()
         self.scripts: list[AbsolutePath] = []
         self.assigned = False
@@ -176,6 +188,8 @@ class SiteBuilder:
         grants = [self.grant(rule, enclosing, provider) for rule in rules or ()]
         if content.domain is not None:
             self.start(content.domain.type, grants)
+        if content.kind != "static":
+            self.run(content.domain, grants, default)
         types = given_types(grants, default)
         check_domains(content, types, around.domains)
         self.entries |= entries(content, types, around.domains)
@@ -218,6 +232,43 @@ class SiteBuilder:
             return ()
         domain, level = self.inherited.complete(self.pair)
         return parse_logins(self.given, domain, level)
+
+    def run(self, target: Domain | None, grants: list[Grant], default: Context | None) -> None:
+        """Keep which contexts run a tenant's code, that of ``target`` where it is another's than the visitor's."""
+        for grant in grants:
+            for context, origin in grant.contexts.items():
+                self.run_in(target, context, origin.place, origin.auto)
+            if any(rule.any for rule in grant.rules):
+                return  # whatever comes behind it is never reached
+        if default is not None:
+            around = self.around.default
+            self.run_in(target, default, around.place, around.range is Auto.AUTO)
+
+    def run_in(self, target: Domain | None, visitor: Context, place: Place, auto: bool) -> None:
+        """Keep that a ``visitor`` has a tenant's code run, in his context or in the domain ``target`` at his level."""
+        context = Context(target.type, visitor.level) if target else visitor
+        if context not in self.running:
+            self.running[context] = Use(self.tenant, place, context.type, Level(context.level), auto)
+
+    def directories(self) -> tuple[Directory, ...]:
+        """The directory for temporary files that applying makes, if code runs here and ``temporary`` names none.
+
+        It is for the context that code runs in that is most like what the vhost says of itself.
+        """
+        domains = {domain.type: domain for domain in self.around.domains.values() if domain.runs}
+        able = [use for use in self.running.values() if use.type in domains]
+        if self.temporary is not None or not able:
+            return ()
+        own = self.inherited
+
+        def likeness(use: Use) -> tuple[bool, bool, str, str]:
+            level = use.auto if own.range is Auto.AUTO else use.level == own.range
+            return own.domain is None or use.type != own.domain.type, not level, use.type, use.level
+
+        use = min(able, key=likeness)
+        label = Label(cache_of(self.name), domains[use.type].temporary, use.level)
+        self.uses.append(Use(self.tenant, use.place, label.type, use.level, use.auto))
+        return (Directory(label),)
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

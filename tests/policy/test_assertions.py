@@ -9,6 +9,7 @@ PLAIN = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}  # without an 
 TENANTS = PLAIN | {"selsock_code_t"}
 CONTENT = {tenant.removesuffix("t") + "content_t" for tenant in TENANTS}
 ALL_CONTENT = CONTENT | {name.replace("content", access) for name in CONTENT for access in ("rw", "script")}
+ALL_CONTENT |= {"selsock_code_tmp_t"}
 
 
 def members(query: Query, attribute: str) -> set[str]:

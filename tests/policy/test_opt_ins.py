@@ -63,14 +63,14 @@ def expected_content(reader: str, owner: str, access: str) -> set[tuple[str, str
         found = set(SERVED)
         if access == "content" and runs:
             found |= USED | LINKS | {("file", "execute")}
-        if access == "rw" and runs:
+        if access in ("rw", "tmp") and runs:
             found |= USED | LINKS | WRITTEN
         if access == "script" and reader in ("both", "cgi"):
             found |= USED | LINKS | {("file", "execute"), ("file", "execute_no_trans")}
         if access == "script" and reader == "cgi":
             found |= {("file", "entrypoint")}
         return found
-    if owner in READS.get(reader, ()) and access != "script":
+    if owner in READS.get(reader, ()) and access in ("content", "rw"):
         return SERVED | (USED if runs else set())
     if (reader, owner, access) == ("app", "cgi", "script"):
         return SERVED | {("file", "execute"), ("file", "map")}
@@ -81,16 +81,27 @@ def test_content_is_used_as_its_access_says(ask: Query) -> None:
     """Each domain with each type of content: all rights, and no other."""
     for reader in NAMES:
         for owner in NAMES:
-            for access in ("content", "rw", "script"):
+            for access in ("content", "rw", "script", *["tmp"] * (owner not in PLAIN)):
                 found = {rule[2:] for rule in rules(ask, of(reader), of(f"{owner}_{access}"))}
                 assert found == expected_content(reader, owner, access), (reader, owner, access)
+
+
+def test_temporary_files_lie_where_nobody_sees_whose(ask: Query) -> None:
+    """The way there is open to those whose code runs, for others it is not even that."""
+    for name in NAMES:
+        found = {rule[2:] for rule in rules(ask, of(name), "selsock_cache_t")}
+        assert found == (set() if name in PLAIN else {("dir", "getattr"), ("dir", "search")}), name
+    for stranger in ("guest_t", "httpd_t", "user_t", "selsock_t", "selsock_identify_t", "selsock_pam_t"):
+        for name in ("selsock_cache_t", of("app_tmp"), of("cgi_tmp"), of("both_tmp")):
+            theirs = {rule for rule in rules(ask, stranger, name) if rule[2] in ("file", "dir")}
+            assert {rule for rule in theirs if rule[3] not in ("getattr", "search")} == set()
 
 
 def test_nothing_is_written_but_content_that_is_to_be(ask: Query) -> None:
     """Of all files and directories of the machine; besides that the devices of every domain, and its own /proc."""
     making = "add_name append create link mounton relabelfrom relabelto remove_name rename reparent rmdir setattr unlink write"
     for name in NAMES:
-        own = {of(name)} | ({of(f"{name}_rw")} if name not in PLAIN else set())
+        own = {of(name)} | ({of(f"{name}_rw"), of(f"{name}_tmp")} if name not in PLAIN else set())
         found = granted(ask, name, making)
         assert targets(found, "file", "dir") == own, name
         assert targets(found, "lnk_file") == set(), name

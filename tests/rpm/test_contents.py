@@ -232,6 +232,7 @@ def test_installed_as_packaged(installed: Path) -> None:
     user = run_in(installed, ["getent", "passwd", "selsock"]).stdout.strip().split(":")
     assert (user[5], user[6].removeprefix("/usr")) == ("/", "/sbin/nologin")
     assert run_in(installed, ["stat", "-c", "%U %G %a", "/var/lib/selsock"]).stdout == "root selsock 750\n"
+    assert run_in(installed, ["stat", "-c", "%U %G %a", "/var/cache/selsock"]).stdout == "root root 711\n"
     listed = run_in(installed, ["semodule", "-lfull"]).stdout.splitlines()
     assert [line.split() for line in listed if "selsock" in line] == [
         ["200", "selsock", "pp"],
@@ -257,6 +258,7 @@ def test_every_path_has_a_label(installed: Path) -> None:
         "/usr/libexec/selsock/sql": "selsock_sql_exec_t",
         "/usr/share/selsock/welcome": "selsock_welcome_content_t",
         "/usr/share/selsock/welcome/index.html": "selsock_welcome_content_t",
+        "/var/cache/selsock": "selsock_cache_t",
         "/var/lib/selsock": "selsock_table_t",
     }
 

@@ -99,6 +99,8 @@ def files() -> Files:
         "/srv/vhosts/code/pub/a.txt": (b"plain", 0o644),
         "/srv/vhosts/code/pub/a.txt.gz": (gzip.compress(b"plain", mtime=0), 0o644),
         "/srv/vhosts/code/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
+        "/srv/vhosts/lodger/htdocs/index.html": page("Welcome to lodger"),
+        "/srv/vhosts/lodger/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
         "/srv/vhosts/code/tmp/.keep": (b"", 0o644),
         "/srv/vhosts/tooled/htdocs/index.html": page("Welcome to tooled"),
         "/srv/vhosts/tooled/cgi-bin/where": (WHERE, 0o755),

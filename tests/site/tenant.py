@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import urllib.parse
 from collections.abc import Callable
 
@@ -44,6 +45,12 @@ def do_create(path: str) -> object:
         file.write("mine")
     with open(path) as file:
         return file.read()
+
+
+def do_temporary(_: str) -> object:
+    with tempfile.NamedTemporaryFile("x", delete=False) as file:
+        file.write("mine")
+    return file.name
 
 
 def do_list(path: str) -> object:

@@ -415,7 +415,8 @@ def test_request_that_belongs_elsewhere_closes_without_a_byte(world: World, firs
         instance.send(second)
         assert (b"", errors.EXIT_SERVED) == (instance.receive(), instance.wait())
         assert 1 == [call[0] for call in instance.calls].count("setcon")
-    assert ["decision", "outcome"] == world.journal.events()
+    assert ["decision", "outcome", "closed"] == world.journal.events()
+    assert world.journal.records()[-1]["SELSOCK_LISTENER"] != ""
 
 
 # ---- maps

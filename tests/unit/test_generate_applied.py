@@ -60,6 +60,21 @@ def test_maps_are_kept_with_the_source(tmp_path: Path) -> None:
     )
 
 
+def test_directories_for_temporary_files_are_labelled(tmp_path: Path) -> None:
+    """As the table tells, and as the source does."""
+    code = b"    contexts: [{any: true}]\n    locations: {/: {wsgi: {application: 'a:b'}}}\n"
+    source = (
+        text("b")
+        .replace(b"{public: {}}", b"{public: {python: true}}")
+        .replace(b": {root: /srv/b}", b":\n    root: /srv/b")
+    )
+    put(tmp_path, APPLIED, Applied(SOURCE, source + code).compose())
+    expected = frozenset({"/srv/b", "/var/cache/selsock/b.example"})
+    assert labelled(tmp_path) == expected
+    put(tmp_path, TABLE, table(source + code))
+    assert labelled(tmp_path) == expected
+
+
 def test_nothing_was_applied(tmp_path: Path) -> None:
     assert read(tmp_path) is None
     assert labelled(tmp_path) == frozenset()

@@ -2,6 +2,7 @@
 """Applying: what is done, in which order, and what is undone when a later step fails."""
 
 import importlib.util
+import os
 import sys
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from selsock.generate import apply as module
-from selsock.generate import commands, labelling, libselinux, policy_store
+from selsock.generate import commands, labelling, libselinux, policy_store, temporary
 from selsock.generate.applied import Applied
 from selsock.generate.apply import apply
 from selsock.generate.configuration import Configuration, configure
@@ -73,6 +74,7 @@ class Machine:
         self.selinux = FakeSelinux({BASE})
         self.loaded: dict[str, str] = {}
         self.domain = "public"
+        self.python = False
         self.more: list[str] = []
         self.patch(monkeypatch)
 
@@ -113,7 +115,8 @@ class Machine:
 
     def prepared(self, mode: str = "required", auth: bool = True) -> tuple[Configuration, Plan]:
         """A configuration whose root is on this machine, and its plan."""
-        text = f"selinux: {mode}\ndomains: {{{', '.join(f'{name}: {{}}' for name in (self.domain, *self.more))}}}\n"
+        opt_in = "python: true" if self.python else ""
+        text = f"selinux: {mode}\ndomains: {{{', '.join(f'{name}: {{{opt_in}}}' for name in (self.domain, *self.more))}}}\n"
         text += f"default_context: {self.domain}:auto\nvhosts:\n"
         text += f"  a.example:\n    root: {self.content}\n"
         if auth:
@@ -150,6 +153,49 @@ def test_policy_then_labels_then_table(machine: Machine) -> None:
         "label /etc/selsock/users.htpasswd (without table)",
     ]
     assert (machine.root / TABLE).exists()
+
+
+CODE = "    contexts: [{any: true}]\n    locations: {/: {wsgi: {application: 'a:b'}}}\n"
+
+
+def test_a_directory_for_temporary_files_is_made_and_labelled(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the table names it; once made, its content is left alone, and its mode is mended."""
+    labels: list[str] = []
+    monkeypatch.setattr(temporary, "numbers", lambda owner: (12345, 12346))
+    monkeypatch.setattr(temporary, "set_context", lambda descriptor, context: labels.append(context))
+    machine.python = True
+    machine.extra = CODE
+    machine.apply(auth=False)
+    assert "label /var/cache/selsock/a.example (without table)" in machine.done
+    place = machine.root / "var/cache/selsock/a.example"
+    (place / "file").touch()
+    place.chmod(0o777)
+    machine.apply(auth=False)
+    status = place.stat()
+    owner = (12345, 12346) if os.geteuid() == 0 else (os.geteuid(), status.st_gid)
+    assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o700, *owner)
+    assert (place.parent.stat().st_mode & 0o7777, [path.name for path in place.iterdir()]) == (0o711, ["file"])
+    assert labels == 2 * ["system_u:object_r:selsock_public_tmp_t:s0:c0,c1"], (
+        "whoever deletes it loses the label as well"
+    )
+
+
+def test_a_directory_for_temporary_files_is_never_a_link(machine: Machine) -> None:
+    """Root alone can make one there; it is not followed all the same."""
+    (machine.root / "var/cache/selsock").mkdir(parents=True)
+    (machine.root / "var/cache/selsock/a.example").symlink_to(machine.content)
+    machine.python = True
+    machine.extra = CODE
+    with pytest.raises(OSError, match="a.example"):
+        machine.apply(auth=False)
+    assert not (machine.root / TABLE).exists()
+
+
+def test_an_owner_of_temporary_files_that_is_missing_is_told() -> None:
+    with pytest.raises(MachineFault, match="this machine has no user nobodys, whose a directory in /var/cache/selsock"):
+        temporary.numbers("nobodys")
 
 
 def test_a_policy_that_is_loaded_is_not_loaded_again(machine: Machine) -> None:

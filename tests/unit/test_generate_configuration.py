@@ -249,13 +249,73 @@ def test_temporary_directory_is_the_vhosts_own_to_write() -> None:
     """In the root, or as content says; the table has it."""
     text = "    temporary: /t/mp\n    locations: {/: {static: {directory: /w}}}\n"
     assert configured(W + text).sites[0].vhost.temporary == "/srv/a/t/mp"
-    assert labels(text)[1:] == [("/srv/a/t/mp", "selsock_app_rw_t", "s0")]
+    assert labels(text)[1:] == [("/srv/a/t/mp", "selsock_app_tmp_t", "s0")]
     content = "    content: {/t/mp: {domain: cgi, access: write}}\n"
-    assert labels(text + content)[1:] == [("/srv/a/t/mp", "selsock_cgi_rw_t", "s0")]
+    assert labels(text + content)[1:] == [("/srv/a/t/mp", "selsock_cgi_tmp_t", "s0")]
     own = "    content: {/t/mp: 'my_tmp_t:s0'}\n"
     assert configured(W).sites[0].vhost.temporary is None
     with pytest.raises(BadSource, match="access: write"):
         labels(text + own)
+
+
+WSGI = "    locations: {/x: {wsgi: {application: 'a:b'}}}\n"
+STARTED = (
+    "    locations: {/x: {cgi: {domain: cgi, directory: /bin}}}\n    content: {/bin: {domain: cgi, access: execute}}\n"
+)
+
+
+def made(text: str) -> list[tuple[str, str, str, str]]:
+    """Path, type, level and owner of each directory that applying makes."""
+    found = [directory for site in configured(text).sites for directory in site.directories]
+    return [(its.label.path, its.label.type, its.label.level, its.owner) for its in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "its"),
+    [
+        (W + WSGI, "app_tmp_t:s0"),
+        (W + STARTED, "cgi_tmp_t:s0"),
+        (P + V + "    domain: cgi\n    range: s0\n    contexts: [{any: true, context: 'app:s0:c3'}]\n" + WSGI, "app_tmp_t:s0:c3"),
+        (P + V + "    domain: app\n    range: auto\n    contexts: [{address: 192.0.2.1, context: {range: s0}}, {any: true}]\n" + WSGI, "app_tmp_t:s0:c0,c1"),
+        ("default_context: app:auto\n" + P + V + WSGI, "app_tmp_t:s0:c0,c1"),
+        ("default_context: cgi:s0\n" + W.replace("[{", "[{address: 192.0.2.1, context: cgi}, {") + STARTED.replace("domain: cgi, directory", "directory"), "app_tmp_t:s0"),
+        # default_context is behind a rule that holds for all.
+        ("default_context: app:s0\n" + P + V + "    contexts: [{any: true, context: 'app:s0:c3'}]\n" + WSGI, "app_tmp_t:s0:c3"),
+    ],
+)  # fmt: skip
+def test_a_directory_for_temporary_files_is_made_where_code_runs(text: str, its: str) -> None:
+    """Labelled for the context that code runs in, that of the vhost before others; the table has it."""
+    type_name, _, level = its.partition(":")
+    place = "/var/cache/selsock/a.example"
+    assert made(text) == [(place, f"selsock_{type_name}", level, "selsock")]
+    assert configured(text).sites[0].vhost.temporary == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        W,
+        W + "    locations: {/: {wsgi: {application: 'a:b'}}}\n    temporary: /t\n",
+        P + V + "    contexts: [{any: true, context: 'my_t:s0'}]\n    content: {/: app:s0}\n" + WSGI,
+    ],
+)
+def test_no_directory_is_made(text: str) -> None:
+    """Nothing runs; the vhost names one; or what the code runs in is a type of the administrator's own."""
+    assert made(text) == []
+
+
+def test_each_vhost_has_a_directory_of_its_own() -> None:
+    """Whatever its name is; with the root in common, too."""
+    text = W + WSGI + W.replace(P, "").replace("vhosts:\n", "").replace("a.example", '"[2001:db8::1]"') + WSGI
+    assert [path for path, *_ in made(text)] == ["/var/cache/selsock/a.example", "/var/cache/selsock/2001=db8==1"]
+
+
+def test_a_level_of_temporary_files_counts_among_those_of_the_vhost() -> None:
+    """What is at the pair of one vhost is not given to another by name."""
+    other = "  b.example:\n    root: /srv/b\n    contexts: [{any: true, context: 'app:s0:c0,c1'}]\n    content: {/: 'cgi:s0'}\n"
+    first = W.replace("range: s0", "range: auto") + WSGI
+    with pytest.raises(BadSource, match="auto range of a.example"):
+        configured(first + other)
 
 
 @pytest.mark.parametrize(

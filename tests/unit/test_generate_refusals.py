@@ -311,22 +311,22 @@ REFUSED = {
     "domain name": (
         "domains: {Public: {}}\n" + V,
         (
-            "1:11: domains.Public: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or "
-            "_login; none of selsock's own), not 'Public'"
+            "1:11: domains.Public: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'Public'"
         ),
     ),
     "domain type": (
         "domains: {public_t: {}}\n" + V,
         (
-            "1:11: domains.public_t: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or "
-            "_login; none of selsock's own), not 'public_t'"
+            "1:11: domains.public_t: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'public_t'"
         ),
     ),
     "domain reserved": (
         "domains: {passwd: {}}\n" + V,
         (
-            "1:11: domains.passwd: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or "
-            "_login; none of selsock's own), not 'passwd'"
+            "1:11: domains.passwd: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'passwd'"
         ),
     ),
     "domain nothing": (
@@ -1429,16 +1429,34 @@ REFUSED |= {
     "domain rw": (
         "domains: {a_rw: {}}\n" + V,
         (
-            "1:11: domains.a_rw: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or "
-            "_login; none of selsock's own), not 'a_rw'"
+            "1:11: domains.a_rw: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'a_rw'"
         ),
     ),
     "domain script": (
         "domains: {a_script: {}}\n" + V,
         (
-            "1:11: domains.a_script: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script or "
-            "_login; none of selsock's own), not 'a_script'"
+            "1:11: domains.a_script: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'a_script'"
         ),
+    ),
+    "domain tmp": (
+        "domains: {a_tmp: {}}\n" + V,
+        (
+            "1:11: domains.a_tmp: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'a_tmp'"
+        ),
+    ),
+    "domain cache": (
+        "domains: {cache: {}}\n" + V,
+        (
+            "1:11: domains.cache: expected a domain name (a-z, 0-9, _; not ending in _t, _content, _rw, _script, _tmp "
+            "or _login; none of selsock's own), not 'cache'"
+        ),
+    ),
+    "access temporary": (
+        W + "    content: {/x: {access: temporary}}\n",
+        "8:28: vhosts.a.example.content./x.access: expected read, write or execute, not 'temporary'",
     ),
 }
 

@@ -122,6 +122,20 @@ def test_everything_is_undone_in_order(machine: Machine) -> None:
     assert (machine.root / "var/lib/selsock").is_dir()
 
 
+def test_directories_for_temporary_files_are_deleted(machine: Machine) -> None:
+    """Of whichever run, with all that is in them, and nothing that a link in them leads to."""
+    machine.put("kept", b"")
+    machine.put("var/cache/selsock/a.example/d/file", b"")
+    (machine.root / "var/cache/selsock/a.example/link").symlink_to(machine.root)
+    machine.remove()
+    assert f"removed {machine.root}/var/cache/selsock/a.example" in machine.said
+    assert machine.files() == {"kept", LEDGER}
+    assert (machine.root / "var/cache/selsock").is_dir()
+    machine.put("var/cache/selsock/gone.example/file", b"")
+    machine.remove()
+    assert f"removed {machine.root}/var/cache/selsock/gone.example" in machine.said
+
+
 def test_a_second_run_has_nothing_to_do(machine: Machine) -> None:
     """The packaged units and module are not ours to stop."""
     machine.remove()

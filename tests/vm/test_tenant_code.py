@@ -50,7 +50,7 @@ def test_code_writes_where_it_may(vm: VirtualMachine, attempt: Attempt) -> None:
     vm.ssh("chown selsock /srv/vhosts/code/tmp; rm -f /srv/vhosts/code/tmp/new")
     assert attempt("create=/srv/vhosts/code/tmp/new") == {"result": "mine"}
     label = vm.ssh("stat -c %C /srv/vhosts/code/tmp/new").stdout.strip()
-    assert (type_of(label), level_of(label)) == ("selsock_code_rw_t", level_of(attempt("context=")["result"]))
+    assert (type_of(label), level_of(label)) == ("selsock_code_tmp_t", level_of(attempt("context=")["result"]))
 
 
 @pytest.mark.parametrize(

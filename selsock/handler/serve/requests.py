@@ -55,8 +55,20 @@ def serve_requests(
         except PeerGone:
             return  # a kept connection ends so, as a rule
         access.done("head")
-        if not kernel.unchanged() or not stays(head, confined, identity, client, decision):
+        if not kernel.unchanged():
             return
+        if not stays(head, confined, identity, client, decision):
+            return part(client, access, journal)
+
+
+def part(client: Client, access: Access, journal: Journal) -> None:
+    """Close before an answer, and record it: what a proxy makes of its visitors is seen by ``selsockctl doctor`` there.
+
+    Raises AdoptFault when journald does not take it.
+    """
+    client.end_output()  # who asks again need not wait for the record
+    text = f"{access.address} {access.vhost}: closed, since the next request belongs elsewhere"
+    journal.record(NOTICE, text, event="closed", address=access.address, vhost=access.vhost, listener=client.listener)
 
 
 def stays(head: RequestHead, confined: Confined, identity: Identity, client: Client, decision: Decision) -> bool:

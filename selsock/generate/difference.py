@@ -13,15 +13,23 @@ from selsock.generate.plan import TABLE, Artifact
 LONG = 100_000  # lines of two files together
 
 
+def differing(artifacts: Iterable[Artifact], root: Path) -> list[Artifact]:
+    """Those of ``artifacts`` whose data is not what is under ``root``.  Raises OSError."""
+    return [artifact for artifact in artifacts if in_place(artifact, root) != artifact.data]
+
+
+def in_place(artifact: Artifact, root: Path) -> bytes | None:
+    """What is where ``artifact`` is to be; None when nothing is.  Raises OSError."""
+    place = root / artifact.path
+    return place.read_bytes() if place.exists() else None
+
+
 def difference(artifacts: Iterable[Artifact], root: Path) -> str:
-    """A unified diff from what is under ``root`` to ``artifacts``, "" when nothing differs.  Raises OSError."""
+    """A unified diff from what is under ``root`` to ``artifacts``, all of which differ.  Raises OSError."""
     found: list[str] = []
     for artifact in artifacts:
-        place = root / artifact.path
-        before = place.read_bytes() if place.exists() else None
-        if before == artifact.data:
-            continue
-        name = str(place)
+        before = in_place(artifact, root)
+        name = str(root / artifact.path)
         old = "/dev/null" if before is None else name
         lines = difflib.unified_diff(
             *apart(as_lines(artifact.path, before or b""), as_lines(artifact.path, artifact.data)), old, name

@@ -10,7 +10,7 @@ from pathlib import Path
 from selsock.generate.compiled import decoded
 from selsock.generate.plan import TABLE, Artifact
 
-LONG = 100_000  # lines of two files together
+LONG = 50_000_000  # lines of two files, times those that are in one of them alone
 
 
 def differing(artifacts: Iterable[Artifact], root: Path) -> list[Artifact]:
@@ -40,11 +40,13 @@ def difference(artifacts: Iterable[Artifact], root: Path) -> str:
 
 
 def apart(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
-    """Both as they are; where they are too long for difflib, which would take hours, without what is in both."""
-    if len(before) + len(after) < LONG:
-        return before, after
+    """Both as they are; where difflib would take long, which goes by the product of what there is and what differs, without
+    what is in both."""
     common = set(before).intersection(after)
-    return [line for line in before if line not in common], [line for line in after if line not in common]
+    old, new = ([line for line in lines if line not in common] for lines in (before, after))
+    if (len(before) + len(after)) * (len(old) + len(new)) < LONG:
+        return before, after
+    return old, new
 
 
 def as_lines(path: str, data: bytes) -> list[str]:

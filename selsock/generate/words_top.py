@@ -28,10 +28,9 @@ def around(before: Configuration, then: Reach, after: Configuration, now: Reach)
     yield from domains(before, after)
     yield from starts(before, after)
     for domain in after.domains:
-        for content in domain.types:
-            if content in then.exact and content not in now.exact:
-                words = f"domain {domain.name}: what is {content} may be read from above its level, too"
-                yield Line(words, True)
+        read = sorted({on for what, on in now.rights[domain.type] if what == "read"} & then.exact - now.exact)
+        if found := [content for content in read if content in now.labelled]:
+            yield Line(f"domain {domain.name}: reads {', '.join(found)} from above its level, too", True)
     yield from maps(before, after)
 
 

@@ -4,8 +4,11 @@
 What he may do is found as the handler decides and as the policy's template grants, not as the words are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import partial
+from itertools import product
+from operator import ne
 from typing import Any
 
 import yaml
@@ -17,6 +20,7 @@ from selsock.errors import PeerFault
 from selsock.generate import conflicts
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.conflicts import ancestors
+from selsock.generate.domains import Domain
 from selsock.generate.maps import Maps
 from selsock.generate.plan import entries, exact, labels, reading
 from selsock.generate.ranges import Ledger
@@ -140,10 +144,13 @@ def configured(*sources: Source) -> list[Configuration]:
 def pairs(draw: st.DrawFn) -> tuple[Source, Source]:
     """A good configuration, and one in which some things are others."""
     old = {path: draw(strategy) for path, strategy in PARTS.items()}
-    other = draw(st.lists(st.sampled_from([*PARTS, "map"]), min_size=1, max_size=3))
-    new = old | {path: draw(PARTS[path]) for path in other if path in PARTS}
-    users = draw(users_map)
-    found = source(old, users), source(new, draw(users_map) if "map" in other else users)
+    new, users, now = dict(old), draw(users_map), None
+    for path in draw(st.lists(st.sampled_from([*PARTS, "map"]), min_size=1, max_size=2, unique=True)):
+        if path == "map":
+            now = draw(users_map)
+        else:
+            new[path] = draw(PARTS[path].filter(partial(ne, old[path])))
+    found = source(old, users), source(new, now or users)
     try:
         configured(*found)
     except BadSource:
@@ -151,69 +158,84 @@ def pairs(draw: st.DrawFn) -> tuple[Source, Source]:
     return found
 
 
-def given_to(
-    configuration: Configuration, host: str, path: tuple[str, ...], asked: tuple[str | None, ...]
-) -> Context | None:
-    """The context that the handler enters, None where it serves nothing."""
-    user, group, address, method = asked
-    site = next((site for site in configuration.sites if host in site.vhost.names), None)
-    if site is None:
-        return None
-    identity = Identity(None)
-    if user is not None and site.provider is not None:
-        identity = Identity(UserName(user), frozenset([group] if group else []))
-        maps = {given.file: given.users for given in configuration.maps}
-        for rule in (rule for location in site.vhost.locations for rule in location.rules if rule.map):
-            line = maps[rule.map].get(user)  # type: ignore[index]  # the names are those of files
-            identity.mapped[rule] = rule.entry(line.record()) if line else None
-    try:
-        return label(identity, str(method), str(address), site.vhost, locate(site.vhost, path)).context
-    except PeerFault:
-        return None
+class Machine:
+    """What a configuration does with visitors: as the handler decides, and as the policy's template grants."""
 
+    def __init__(self, configuration: Configuration) -> None:
+        self.sites = {str(name): site for site in configuration.sites for name in site.vhost.names}
+        self.domains = {domain.type: domain for domain in configuration.domains}
+        self.maps = {str(given.file): given.users for given in configuration.maps}
+        self.labels = {str(label.path): label for label in labels(configuration)}
+        self.reading, self.exact, self.entries = reading(configuration), exact(configuration), entries(configuration)
+        self.found: dict[Context, set[tuple[str, str]]] = {}
 
-def done(configuration: Configuration, context: Context | None, places: list[str]) -> set[tuple[str, str]]:
-    """What may be done in ``context``: with files at ``places``, and otherwise."""
-    domain = next((its for its in configuration.domains if context and its.type == context.type), None)
-    if context is None or domain is None:
-        return set()
-    found = {("python", ""), ("run", "")} if domain.execute else {("python", "")} if domain.python else set()
-    found |= {("connect", service) for service in domain.network}
-    found |= {("start", entry.target) for entry in entries(configuration) if entry.source == domain.type}
-    its = {label.path: label for label in labels(configuration)}
-    for place in places:
-        near = next((its[path] for path in (place, *reversed(ancestors(place))) if path in its), None)  # type: ignore[index]
+    def context(self, host: str, path: tuple[str, ...], asked: tuple[str | None, str, str, str]) -> Context | None:
+        """The context that the handler enters, None where it serves nothing."""
+        user, group, address, method = asked
+        site = self.sites.get(host)
+        if site is None:
+            return None
+        identity = Identity(None)
+        if user is not None and site.provider is not None:
+            identity = Identity(UserName(user), frozenset([group]))
+            for rule in (rule for location in site.vhost.locations for rule in location.rules if rule.map):
+                line = self.maps[rule.map].get(user)
+                identity.mapped[rule] = rule.entry(line.record()) if line else None
+        try:
+            return label(identity, method, address, site.vhost, locate(site.vhost, path)).context
+        except PeerFault:
+            return None
+
+    def done(self, context: Context | None, places: list[str]) -> set[tuple[str, str]]:
+        """What may be done in ``context``: with files at ``places``, and otherwise."""
+        if context is None:
+            return set()
+        if context not in self.found:
+            domain = self.domains[context.type]
+            found = {("python", ""), ("run", "")} if domain.execute else {("python", "")} if domain.python else set()
+            found |= {("connect", service) for service in domain.network}
+            found |= {("start", entry.target) for entry in self.entries if entry.source == domain.type}
+            self.found[context] = found | {
+                (what, place) for place in places for what in self.at(place, context, domain)
+            }
+        return self.found[context]
+
+    def at(self, place: str, context: Context, domain: Domain) -> Iterator[str]:
+        """What may be done with files at ``place``."""
+        near = next((self.labels[path] for path in (place, *reversed(ancestors(place))) if path in self.labels), None)
         if near is None or not Level(context.level).dominates(near.level):
-            continue
-        if near.type in exact(configuration) and near.level != context.level:
-            continue
-        if near.type in reading(configuration)[domain.type]:
-            found.add(("read", place))
+            return
+        if near.type in self.exact and near.level != context.level:
+            return
+        if near.type in self.reading[domain.type]:
+            yield "read"
         if domain.runs and near.type == domain.writable:
-            found.add(("write", place))
+            yield "write"
         if near.type in ([domain.content] if domain.runs else []) + ([domain.script] if domain.execute else []):
-            found.add(("execute", place))
-    return found
+            yield "execute"
 
 
-@settings(max_examples=150, deadline=None)
-@given(pairs(), st.sampled_from(["a.example", "b.example", "a.alias", "alias.b"]), st.sampled_from(ADDRESSES))
-def test_no_visitor_may_do_more_without_a_mark(pair: tuple[Source, Source], host: str, address: str) -> None:
+HOSTS = ("a.example", "b.example", "a.alias", "alias.b")
+PATHS: tuple[tuple[str, ...], ...] = ((), ("s",), ("s", "t"))
+ASKED = tuple(product(USERS, "gh", ADDRESSES, ("GET", "PUT")))
+
+
+@settings(max_examples=250, deadline=None)
+@given(pairs())
+def test_no_visitor_may_do_more_without_a_mark(pair: tuple[Source, Source]) -> None:
     """Whoever he is, and whatever he asks for."""
     before, after = configured(*pair)
     lines = [line.words for line in compared(before, after) if line.widens]
-    places = sorted({str(label.path) for its in (before, after) for label in labels(its)})
-    names = {context: its.name for its in after.domains for context in [its.type]}
-    name = next((site.vhost.name for site in after.sites if host in site.vhost.names), "")
-    for path in ((), ("s",), ("s", "t")):
-        for asked in ((user, group, address, method) for user in USERS for group in "gh" for method in ("GET", "PUT")):
-            context = given_to(after, host, path, asked)
-            gained = done(after, context, places) - done(before, given_to(before, host, path, asked), places)
-            for what in gained:
-                trees = (what[1], *ancestors(what[1]))
-                about = [f"vhost {name}: ", f"domain {names[context.type]}: "] if context else []
-                about += [f": {tree}: labelled " for tree in trees]
-                assert any(words in line for line in lines for words in about), (what, asked, path, lines)
+    then, now = Machine(before), Machine(after)
+    places = sorted(then.labels.keys() | now.labels.keys())
+    for host, path, asked in product(HOSTS, PATHS, ASKED):
+        context = now.context(host, path, asked)
+        for what in now.done(context, places) - then.done(then.context(host, path, asked), places):
+            assert context is not None
+            domain = now.domains[context.type].name
+            about = [f"vhost {now.sites[host].vhost.name}: ", f"domain {domain}: "]
+            about += [f": {tree}: labelled " for tree in (what[1], *ancestors(what[1]))]
+            assert any(words in line for line in lines for words in about), (what, host, path, asked, lines)
 
 
 @settings(max_examples=20, deadline=None)

@@ -25,18 +25,20 @@ FILES = ("read", "write", "execute")  # those to files
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The ``rights`` of each declared domain; the types of content that are read at their own level alone (``exact``);
-    those that label anything; and whether a visitor may get a type of the administrator's (``own``)."""
+    """The ``rights`` of each declared domain; the types of content that are read at their own level alone (``exact``); what
+    files are labelled; those types that there may be files of: a domain's content, and what labels any (``present``);
+    and whether a visitor may get a type of the administrator's (``own``)."""
 
     rights: dict[TypeName, frozenset[Right]]
     exact: frozenset[TypeName]
-    labelled: frozenset[TypeName]
+    files: frozenset[tuple[TypeName, Level]]
+    present: frozenset[TypeName]
     own: bool
 
     def used(self, domain: TypeName) -> frozenset[Right] | None:
         """The rights of ``domain``, without those to files that there are none of; None where it is not known."""
         found = self.rights.get(domain)
-        return found and frozenset((what, on) for what, on in found if what not in FILES or on in self.labelled)
+        return found and frozenset((what, on) for what, on in found if what not in FILES or on in self.present)
 
     def holders(self, content: TypeName) -> frozenset[Right]:
         """Who may do what with files of type ``content``."""
@@ -57,10 +59,12 @@ def reach(configuration: Configuration) -> Reach:
         if entry.system:
             found[entry.source].add(("start the system's", entry.target))
     given = {context.type for site in configuration.sites for context in site.contexts}
+    files = frozenset((label.type, label.level) for label in labels(configuration))
     return Reach(
         {domain: frozenset(its) for domain, its in found.items()},
         frozenset(exact(configuration)),
-        frozenset(label.type for label in labels(configuration)),
+        files,
+        frozenset({kind for kind, _ in files} | {domain.content for domain in configuration.domains}),
         not given <= found.keys(),
     )
 
@@ -95,7 +99,8 @@ def context_widens(before: Reach, old: Context, after: Reach, new: Context) -> b
     if here == there or not here.dominates(there):
         return here != there
     # From above, what is exact could not be read.
-    return bool(before.exact if has is None else before.exact & {on for what, on in has if what in FILES})
+    found = {kind for kind, level in after.files if level == there and kind in before.exact}
+    return bool(found if has is None else found & {on for _, on in has})
 
 
 def label_widens(before: Reach, old: Label | None, after: Reach, new: Label) -> bool:

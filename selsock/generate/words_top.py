@@ -29,8 +29,8 @@ def around(before: Configuration, then: Reach, after: Configuration, now: Reach)
     yield from starts(before, after)
     for domain in after.domains:
         read = sorted({on for what, on in now.rights[domain.type] if what == "read"} & then.exact - now.exact)
-        if found := [content for content in read if content in now.labelled]:
-            yield Line(f"domain {domain.name}: reads {', '.join(found)} from above its level, too", True)
+        if read:
+            yield Line(f"domain {domain.name}: reads {', '.join(read)} from above its level, too", True)
     yield from maps(before, after)
 
 

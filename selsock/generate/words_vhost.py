@@ -169,6 +169,8 @@ def said(conditions: Conditions) -> str:
         found.append(f"from {few(block.text for block in conditions.blocks)}")
     if conditions.methods is not None:
         found.append(f"by {few(sorted(conditions.methods))}")
+    if conditions.assigned:
+        found.append("with a context assigned")
     return f" ({', '.join(found)})" if found else ""
 
 
@@ -188,8 +190,8 @@ def widens(before: Reach, was: Outcome, after: Reach, gets: Outcome) -> bool:
         return True
     if was.clearance:  # a lower ceiling may let in whom a higher one kept out
         return was.context != gets.context or (was.clearance, gets.clearance) != ("meet", "whole")
-    below = bool(gets.clearance and before.exact)
-    return below or context_widens(before, was.context, after, gets.context)
+    below = gets.clearance and any(kind in before.exact for kind, _ in after.files)
+    return bool(below) or context_widens(before, was.context, after, gets.context)
 
 
 def served(path: Path, one: Place, other: Place) -> Iterator[Line]:

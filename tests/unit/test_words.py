@@ -49,7 +49,7 @@ def configured(text: str, users: str, ledger: Ledger) -> Configuration:
 
 def said(old: str, new: str, *users: str) -> list[str]:
     """The lines on what ``new`` does to ``old``; ``users`` are the maps of both."""
-    ledger = Ledger()
+    ledger = Ledger.parse(b"a.example 0 s0:c0,c1\nb.example 1 s0:c0,c2\n", "ranges")
     maps = users or ("", "")
     return [str(line) for line in compared(configured(old, maps[0], ledger), configured(new, maps[1], ledger))]
 
@@ -79,8 +79,14 @@ CHANGES = {
     "whose word is taken": (
         "listen: [8080]\n" + a(),
         "listen: [{address: 8080, client: X-Real-IP, from: 192.0.2.1}]\n" + a(),
-        ["+listen 8080: client x-real-ip instead of none, from 192.0.2.1/32 instead of none"],
-        ["+listen 8080: client none instead of x-real-ip, from none instead of 192.0.2.1/32"],
+        [
+            "+listen 8080: client x-real-ip instead of none, from 192.0.2.1/32 instead of none",
+            "-limits: connections_per_source 0 instead of 16",
+        ],
+        [
+            "+listen 8080: client none instead of x-real-ip, from none instead of 192.0.2.1/32",
+            "-limits: connections_per_source 16 instead of 0",
+        ],
     ),
     "limits": (
         a(),
@@ -108,9 +114,9 @@ CHANGES = {
             "+vhost b.example: /srv/b: labelled selsock_staff_content_t:s0:c0,c2",
         ],
         [
-            "-vhost b.example: taken away, with root /srv/b; its pair s0:c0,c1 is not given to another",
+            "-vhost b.example: taken away, with root /srv/b; its pair s0:c0,c2 is not given to another",
             ("-vhost b.example: /srv/b: labelled as the policy says without selsock, instead of"
-            " selsock_staff_content_t:s0:c0,c1"),
+            " selsock_staff_content_t:s0:c0,c2"),
         ],
     ),
     "an alias": (
@@ -133,8 +139,8 @@ CHANGES = {
         None,
     ),
     "temporary files": (
-        a("temporary: /tmp"),
-        a("temporary: /var"),
+        a("temporary: /tmp, locations: {/: {static: {directory: /x}}}"),
+        a("temporary: /var, locations: {/: {static: {directory: /x}}}"),
         [
             f"-{V}temporary: /srv/a/var instead of /srv/a/tmp",
             f"-{V}/srv/a/tmp: labelled selsock_public_content_t:{PAIR} instead of selsock_public_rw_t:{PAIR}",
@@ -192,7 +198,7 @@ CHANGES = {
     ),
     "rules of a location": (
         a(AUTH),
-        a(f"{AUTH}, locations: {{/s: {{contexts: [{{user: alice}}]}}}}"),
+        a(f"{AUTH}, {ANY}, locations: {{/s: {{contexts: [{{user: alice}}]}}}}"),
         [
             f"-{V}rules: 1 added, 1 taken away",
             f"-{V}location /s: other users, whoever does not sign in: no context instead of selsock_public_t:{PAIR}",
@@ -392,7 +398,7 @@ def test_of_many_the_first_are_named(names: tuple[str, ...]) -> None:
 
 def test_places_that_change_alike_are_one_line() -> None:
     """The first are named; none, where all do."""
-    old = a(f"{AUTH}, locations: {{/a: {{}}, /b: {{}}, /c: {{}}, /d: {{}}, /x: {{contexts: []}}}}")
+    old = a(f"{AUTH}, {ANY}, locations: {{/a: {{}}, /b: {{}}, /c: {{}}, /d: {{}}, /x: {{contexts: []}}}}")
     new = old.replace(ANY, "contexts: [{any: true, context: staff}]")
     staff = f"everybody: selsock_staff_t:{PAIR} instead of selsock_public_t:{PAIR}"
     assert said(old, new) == marked([f"-{V}rules: 1 changed", f"+{V}location /, /a, /b and 2 more: {staff}"])
@@ -423,7 +429,7 @@ def test_those_who_meet_both_rules(was: str, gets: str, who: str) -> None:
         a(f"{AUTH}, contexts: [{{{rule}, context: {name}}}]") for rule, name in ((was, "public"), (gets, "staff"))
     )
     both = [line for line in said(old, new) if "no context" not in line and "rules: " not in line]
-    people = "whoever signs in" if "group" in old + new else "everybody"
+    people = "whoever signs in" if "group" in was + gets else "everybody"
     assert both == marked([f"+{V}{people} ({who}): selsock_staff_t:{PAIR} instead of selsock_public_t:{PAIR}"])
 
 
@@ -449,16 +455,14 @@ def test_content_that_is_read_from_above() -> None:
 @pytest.mark.parametrize(("level", "other"), [("s0", "s0:c7"), ("s0:c7", "s0:c7,c8"), ("s0:c7", "s0:c8")])
 def test_a_level_of_content(level: str, other: str) -> None:
     """Fewer categories are read by more; another level is read by those at it, where what is there is read by nobody else."""
-    rules = "contexts: [{any: true, context: 'staff:s0:c7,c8'}]"
-    old, new = (a(f"content: {{/s: 'public:{each}'}}, {rules}") for each in (level, other))
-    back = level != "s0:c7" or other == "s0:c7,c8"
     where = f"{V}/srv/a/s: labelled selsock_public_content_t"
-    assert said(old, new) == marked(
-        [f"{'-' if back else '+'}{where}:{other} instead of selsock_public_content_t:{level}"]
-    )
-    assert said(new, old) == marked([f"+{where}:{level} instead of selsock_public_content_t:{other}"])
-    exact = [text.replace("staff:", "app:") for text in (old, new)]
-    assert said(*exact) == marked([f"+{where}:{other} instead of selsock_public_content_t:{level}"])
+    for reader, narrower in (("staff", other == "s0:c7,c8" or level == "s0"), ("app", False)):
+        rules = f"contexts: [{{any: true, context: '{reader}:s0:c7,c8'}}]"
+        old, new = (a(f"content: {{/s: 'public:{each}'}}, {rules}") for each in (level, other))
+        there, back = ([line for line in said(*pair) if V in line] for pair in ((old, new), (new, old)))
+        mark = "-" if narrower else "+"
+        assert there == marked([f"{mark}{where}:{other} instead of selsock_public_content_t:{level}"])
+        assert back == marked([f"+{where}:{level} instead of selsock_public_content_t:{other}"])
 
 
 def test_content_inside_what_changes_alike_is_not_said_again() -> None:
@@ -553,8 +557,12 @@ def test_what_would_be_written_and_loaded(source: Path, capsys: Captured) -> Non
     assert spoken(source, a("contexts: [{anonymous: true}]"), capsys)[-1:] == marked(
         [f"-written: {state[0]}, {state[2]}"]
     )
+    unit = "/etc/systemd/system/selsock@.service"
     assert spoken(source, "limits: {tasks: 9}\n" + a(), capsys)[1:] == marked(
-        [f"-written: /etc/systemd/system/selsock@.service, {state[0]}", "-systemd: reads its units again"]
+        [
+            f"-written: {unit}, /etc/systemd/system/system-selsock.slice, {state[0]}, {state[2]}",
+            "-systemd: reads its units again",
+        ]
     )
 
 

@@ -21,6 +21,7 @@ from selsock.names import TypeName
 Right = tuple[str, str]  # what, and to files of which type, or in which domain, or with which service
 
 FILES = ("read", "write", "execute")  # those to files
+EDIT = "edit"  # one more, that of a login and no visitor's
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,9 @@ class Reach:
     def used(self, domain: TypeName) -> frozenset[Right] | None:
         """The rights of ``domain``, without those to files that there are none of; None where it is not known."""
         found = self.rights.get(domain)
-        return found and frozenset((what, on) for what, on in found if what not in FILES or on in self.present)
+        return found and frozenset(
+            (what, on) for what, on in found if what != EDIT and (what not in FILES or on in self.present)
+        )
 
     def holders(self, content: TypeName) -> frozenset[Right]:
         """Who may do what with files of type ``content``."""
@@ -46,7 +49,7 @@ class Reach:
             (what, domain)
             for domain, rights in self.rights.items()
             for what, on in rights
-            if what in FILES and on == content
+            if what in (*FILES, EDIT) and on == content
         )
 
 
@@ -58,6 +61,9 @@ def reach(configuration: Configuration) -> Reach:
         found[entry.source] |= {("start", entry.target), ("read", entry.script), ("execute", entry.script)}
         if entry.system:
             found[entry.source].add(("start the system's", entry.target))
+    if any(site.source.get("login") for site in configuration.sites):
+        for domain in configuration.domains:
+            found[domain.type].update((EDIT, content) for content in domain.types)
     given = {context.type for site in configuration.sites for context in site.contexts}
     files = frozenset((label.type, label.level) for label in labels(configuration))
     return Reach(

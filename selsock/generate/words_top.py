@@ -47,8 +47,11 @@ def listeners(before: Configuration, after: Configuration) -> Iterator[Line]:
 
 def settings(entry: Endpoint) -> str:
     """What is said of a listener beside where it listens."""
-    found = [f"{name} {value(said)}" for name, said in parts(entry).items() if said]
-    return ", ".join(found) if entry.marked else "for everybody"
+    usual = parts(Endpoint(entry.stream))
+    return (
+        ", ".join(f"{name} {value(said)}" for name, said in parts(entry).items() if said != usual[name])
+        or "for everybody"
+    )
 
 
 def parts(entry: Endpoint) -> dict[str, object]:

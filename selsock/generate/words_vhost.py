@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
 from selsock.generate.maps import Map
 from selsock.generate.site import Site
+from selsock.generate.source import Mapping, Node, Scalar, Sequence
 from selsock.generate.words_line import Line, few, instead, value
 from selsock.generate.words_reach import Reach, context_widens
 from selsock.generate.words_visitors import ANONYMOUS, OTHER, Change, Conditions, Outcome, Place, Who, changes
@@ -17,6 +19,8 @@ from selsock.model import Location
 
 Path = tuple[str, ...]
 
+# Keys of a vhost that are compared as they are written; in all others there is more than the words.
+WRITTEN = ("login", "run_as", "limits")
 INSIDE = ("directory", "python", "venv")  # options that are paths in the root
 LONG = 60
 
@@ -26,7 +30,7 @@ class Side:
     """What stands around a vhost: what domains may do, and the maps by the names of their files."""
 
     reach: Reach
-    maps: Mapping[str, Map]
+    maps: Dictionary[str, Map]
 
 
 def new(site: Site) -> Line:
@@ -34,7 +38,10 @@ def new(site: Site) -> Line:
     pair = next((f", its pair {use.level}" for use in site.uses if use.auto), "")
     names = f", also called {few(site.vhost.names[1:])}" if site.vhost.names[1:] else ""
     gets = [*sorted(map(str, site.contexts)), *(["what a database assigns"] if site.assigned else [])]
-    return Line(f"new: root {site.vhost.root}{pair}{names}; visitors get {few(gets) or 'no context'}", bool(gets))
+    said = {key: items(site, key) for key in WRITTEN}
+    others = "".join(f", {key} {', '.join(its)}" for key, its in said.items() if its)
+    words = f"new: root {site.vhost.root}{pair}{names}{others}; visitors get {few(gets) or 'no context'}"
+    return Line(words, bool(gets or said["login"]))
 
 
 def gone(site: Site) -> Line:
@@ -56,6 +63,7 @@ def changed(old: Site, site: Site, before: Side, after: Side) -> Iterator[Line]:
         yield Line(f"root: {instead(gets.root, was.root)}", True)
     if was.temporary != gets.temporary:
         yield Line(f"temporary: {instead(gets.temporary, was.temporary)}")
+    yield from written(old, site)
     yield from asked(old, site)
     places = [
         (path, Place(old, at(old, path), before.maps), Place(site, at(site, path), after.maps))
@@ -65,6 +73,31 @@ def changed(old: Site, site: Site, before: Side, after: Side) -> Iterator[Line]:
     yield from visitors(places, before.reach, after.reach)
     for path, one, other in places:
         yield from served(path, one, other)
+
+
+def written(old: Site, site: Site) -> Iterator[Line]:
+    """What else is said of it: a login more lets somebody in, and another account may do other things."""
+    for key in WRITTEN:
+        was, gets = items(old, key), items(site, key)
+        if was != gets:
+            more = {"login": not set(gets) <= set(was), "run_as": True, "limits": False}[key]
+            yield Line(f"{key}: {instead(tuple(gets), tuple(was))}", more)
+
+
+def items(site: Site, key: str) -> list[str]:
+    """What is written as ``key`` of ``site``, one text for each item."""
+    node = site.source.get(key)
+    return [] if node is None else list(texts(node))
+
+
+def texts(node: Node) -> Iterator[str]:
+    """The items of ``node``; those of a mapping with their keys."""
+    if isinstance(node, Scalar):
+        yield node.text
+    elif isinstance(node, Sequence):
+        yield from (text for item in node.items for text in texts(item))
+    elif isinstance(node, Mapping):
+        yield from (f"{key} {text}" for key, item in node.values.items() for text in texts(item))
 
 
 def paths(old: Site, site: Site) -> list[Path]:

@@ -3,6 +3,7 @@
 
 import grp
 import pwd
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from selsock.generate.plan import APPLIED, POLICY
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import load
 from selsock.generate.words import compared
-from selsock.generate.words_line import few
+from selsock.generate.words_line import Line, few
 
 Captured = pytest.CaptureFixture[str]
 
@@ -495,6 +496,44 @@ def test_a_unix_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     new = old.replace("peer", "mode: '0660', peer").replace("x_t", "y_t")
     lines = [*said(old, new), *said(new, old)]
     assert [line[:32] for line in lines] == ["WIDENS  listen /run/selsock/x: p"] * 2
+
+
+def keyed(text: str, keys: str) -> Configuration:
+    """The configuration in ``text``, whose vhosts have ``keys`` alone in their source."""
+    found = configured(text, "", Ledger())
+    source = load(keys.encode(), "vhost.yaml")
+    return replace(found, sites=tuple(replace(site, source=source) for site in found.sites))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("login: dog", "login: [dog, cat]", f"+{V}login: dog, cat instead of dog"),
+        ("login: [dog, cat]", "login: [cat]", f"-{V}login: cat instead of dog, cat"),
+        ("login: dog", "login: cat", f"+{V}login: cat instead of dog"),
+        ("login: dog", "{}", f"-{V}login: none instead of dog"),
+        ("{}", "run_as: dog", f"+{V}run_as: dog instead of none"),
+        ("run_as: dog", "{}", f"+{V}run_as: none instead of dog"),
+        (
+            "limits: {tasks: 4, rlimits: {cpu: 9}}",
+            "limits: {tasks: 9}",
+            f"-{V}limits: tasks 9 instead of tasks 4, rlimits cpu 9",
+        ),
+    ],
+)
+def test_keys_that_are_compared_as_they_are_written(old: str, new: str, expected: str) -> None:
+    lines = [str(line) for line in compared(keyed(a(), old), keyed(a(), new))]
+    assert lines == marked([expected])
+
+
+def test_a_login_edits_what_no_visitor_may_write() -> None:
+    """So, with one anywhere, what staff gets of public is marked."""
+    old, new = CHANGES["a label"][:2]
+    lines = [line.widens for line in compared(keyed(old, "login: dog"), keyed(new, "login: dog"))]
+    assert lines == [True]
+    login = vhosts("b.example: root: /srv/b, domain: public, range: s0, contexts: []")
+    (line, *_) = compared(keyed(a(), "{}"), keyed(login, "login: [dog, cat]"))
+    assert line == Line("vhost b.example: new: root /srv/b, login dog, cat; visitors get no context", True)
 
 
 # ---- as the program says it

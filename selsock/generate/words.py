@@ -15,8 +15,8 @@ from selsock.generate.applied import read
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.faults import MachineFault
 from selsock.generate.maps import Map, Maps
-from selsock.generate.plan import POLICY, RANGES, UNITS, Plan
-from selsock.generate.ranges import Ledger
+from selsock.generate.plan import POLICY, UNITS, Plan
+from selsock.generate.prepare import known_pairs
 from selsock.generate.source import BadSource, load
 from selsock.generate.words_line import Line, few
 from selsock.generate.words_reach import reach
@@ -46,10 +46,8 @@ def in_force(root: Path) -> Configuration | None:
     applied = read(root)
     if applied is None:
         return None
-    place = root / RANGES
-    ledger = Ledger.parse(place.read_bytes(), str(place)) if place.exists() else Ledger()
     source = load(applied.data, str(applied.source))
-    return configure(source, applied.source.name, ledger, Maps(applied.maps))
+    return configure(source, applied.source.name, known_pairs(applied.source, root), Maps(applied.maps))
 
 
 def compared(before: Configuration, after: Configuration) -> Iterator[Line]:

@@ -112,8 +112,9 @@ def starts(before: Configuration, after: Configuration) -> Iterator[Line]:
             yield Line(words, True)
         elif entry.system != old[source, target].system:
             yield Line(words, entry.system)
-    for source, target in old.keys() - new.keys():
-        yield Line(f"domain {names[source]}: starts no more programs in domain {names[target]}")
+    for source, target in old:
+        if (source, target) not in new:
+            yield Line(f"domain {names[source]}: starts no more programs in domain {names[target]}")
 
 
 def maps(before: Configuration, after: Configuration) -> Iterator[Line]:

@@ -82,7 +82,8 @@ def rights(domain: Domain, domains: Mapping[str, Domain]) -> Iterator[Right]:
     """
     yield from (("read", content) for content in readable(domain, domains))
     yield from (("connect", service) for service in domain.network)
-    yield from (("write", domain.writable), ("execute", domain.script))
+    yield from (("write", content) for content in domain.types if content not in (domain.content, domain.script))
+    yield "execute", domain.script
     if domain.python:
         yield "python", ""
     if domain.execute:

@@ -39,8 +39,8 @@ def new(site: Site) -> Line:
     names = f", also called {few(site.vhost.names[1:])}" if site.vhost.names[1:] else ""
     gets = [*sorted(map(str, site.contexts)), *(["what a database assigns"] if site.assigned else [])]
     said = {key: items(site, key) for key in WRITTEN}
-    others = "".join(f", {key} {', '.join(its)}" for key, its in said.items() if its)
-    words = f"new: root {site.vhost.root}{pair}{names}{others}; visitors get {few(gets) or 'no context'}"
+    more = "".join(f", {key} {', '.join(its)}" for key, its in said.items() if its)
+    words = f"new: root {site.vhost.root}{pair}{names}{more}; visitors get {few(gets) or 'no context'}"
     return Line(words, bool(gets or said["login"]))
 
 
@@ -120,7 +120,7 @@ def asked(old: Site, site: Site) -> Iterator[Line]:
     """Who knows the users, and how they are asked."""
     was, gets = old.provider, site.provider
     if was != gets and (was is None or gets is None or told(was) != told(gets)):
-        more = was is not None and (gets is None or others(was, gets))
+        more = was is not None and (gets is None or other_users(was, gets))
         yield Line(f"auth: {told(gets)} instead of {told(was)}", more)
     elif was is not None and gets is not None and was != gets:
         if (was.source, was.query) != (gets.source, gets.query):
@@ -132,7 +132,7 @@ def asked(old: Site, site: Site) -> Iterator[Line]:
         yield Line(f"auth: realm {instead(*realms)}")
 
 
-def others(was: Provider, gets: Provider) -> bool:
+def other_users(was: Provider, gets: Provider) -> bool:
     """Whether other users may be known by ``gets``, or be in other groups, than by ``was``."""
     same = (was.kind, was.source, was.query) == (gets.kind, gets.source, gets.query)
     return not same or gets.groups not in ("", was.groups)
@@ -154,9 +154,9 @@ def rules(places: Places) -> Iterator[Line]:
     """How many rules come and go, or give another context, each list of them counted once."""
     pairs = {(one.key()[2:], other.key()[2:]) for _, one, other in places}
     old, new = (Counter(rule for pair in pairs if pair[0] != pair[1] for rule in pair[side]) for side in (0, 1))
-    added, taken = (asking(its) - asking(others) for its, others in ((new, old), (old, new)))
-    others = (new - old).total() - added.total()
-    counts = ((added.total(), "added"), (others, "changed"), (taken.total(), "taken away"))
+    added, taken = (asking(one) - asking(other) for one, other in ((new, old), (old, new)))
+    changed = (new - old).total() - added.total()
+    counts = ((added.total(), "added"), (changed, "changed"), (taken.total(), "taken away"))
     if found := [f"{number} {word}" for number, word in counts if number]:
         yield Line(f"rules: {', '.join(found)}")
     elif old:
@@ -235,8 +235,8 @@ def served(path: Path, one: Place, other: Place) -> Iterator[Line]:
     added = [option for option in has if option not in had]
     taken = [option for option in had if option not in has]
     where = f"location /{'/'.join(path)}: "
-    # That files are no longer listed, or stand for a directory, shows nobody anything.
-    less = was == kind == "static" and not added
+    # Without these, less of what is there is shown; without an index, perhaps a list in its place.
+    less = bool(taken) and not added and {name for name, _ in taken} <= {"listing", "precompressed"}
     if was != kind:
         yield Line(f"{where}{kind} instead of {was}, {options(has)}", True)
     else:

@@ -308,6 +308,18 @@ CHANGES = {
         [f"+{V}location /s: static with listing yes"],
         [f"-{V}location /s: static without listing yes"],
     ),
+    "an index": (
+        a("locations: {/s: {static: {index: [a, b], listing: true}}}"),
+        a("locations: {/s: {static: {index: [a], listing: true}}}"),
+        [f"+{V}location /s: static without index b"],
+        [f"+{V}location /s: static with index b"],
+    ),
+    "the order of options": (
+        a("locations: {/s: {static: {index: [a, b]}}}"),
+        a("locations: {/s: {static: {index: [b, a]}}}"),
+        [f"+{V}location /s: static with its options in another order"],
+        [f"+{V}location /s: static with its options in another order"],
+    ),
     "an application": (
         a(around=A.replace("public", "app")),
         a('locations: {/: {wsgi: {application: "a.b:c", python: [/code], environment: {X: y}}}}', A.replace("public", "app")),
@@ -498,11 +510,12 @@ def test_a_unix_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line[:32] for line in lines] == ["WIDENS  listen /run/selsock/x: p"] * 2
 
 
-def keyed(text: str, keys: str) -> Configuration:
-    """The configuration in ``text``, whose vhosts have ``keys`` alone in their source."""
+def keyed(text: str, *keys: str) -> Configuration:
+    """The configuration in ``text``, whose vhosts have ``keys`` alone in their source, each its own."""
     found = configured(text, "", Ledger())
-    source = load(keys.encode(), "vhost.yaml")
-    return replace(found, sites=tuple(replace(site, source=source) for site in found.sites))
+    sources = [load(its.encode(), "vhost.yaml") for its in keys]
+    sites = zip(found.sites, sources, strict=True)
+    return replace(found, sites=tuple(replace(site, source=source) for site, source in sites))
 
 
 @pytest.mark.parametrize(
@@ -528,12 +541,31 @@ def test_keys_that_are_compared_as_they_are_written(old: str, new: str, expected
 
 def test_a_login_edits_what_no_visitor_may_write() -> None:
     """So, with one anywhere, what staff gets of public is marked."""
-    old, new = CHANGES["a label"][:2]
-    lines = [line.widens for line in compared(keyed(old, "login: dog"), keyed(new, "login: dog"))]
+    other = "b.example: root: /srv/b, domain: public, range: s0, contexts: []"
+    old, new = (vhosts(f"a.example: {A}, content: {{/s: {name}}}", other) for name in ("public", "staff"))
+    lines = [line.widens for line in compared(keyed(old, "{}", "login: dog"), keyed(new, "{}", "login: dog"))]
     assert lines == [True]
-    login = vhosts("b.example: root: /srv/b, domain: public, range: s0, contexts: []")
-    (line, *_) = compared(keyed(a(), "{}"), keyed(login, "login: [dog, cat]"))
+    assert [line.widens for line in compared(keyed(old, "{}", "{}"), keyed(new, "{}", "{}"))] == [False]
+
+
+def test_a_vhost_with_a_login_is_marked_though_no_visitor_comes() -> None:
+    new = vhosts("b.example: root: /srv/b, domain: public, range: s0, contexts: []")
+    (line, *_) = compared(keyed(a(), "{}"), keyed(new, "login: [dog, cat]"))
     assert line == Line("vhost b.example: new: root /srv/b, login dog, cat; visitors get no context", True)
+
+
+def test_clearance_where_nothing_is_read_at_its_own_level_alone() -> None:
+    """Below the ceiling nobody reads what he could not."""
+    rules = "contexts: [{signed_in: true, context: %s}, {any: true, context: {range: 's0:c1,c2,c3'}}]"
+    around = "root: /srv/a, domain: public, range: 's0:c1,c2'"
+    low = "content: {/: 'public:s0'}"
+    old, new = (a(f"{AUTH}, {low}, {rules % context}", around) for context in ("public", "{range: clearance}"))
+    assert said(old, new) == marked(
+        [
+            f"-{V}rules: 1 changed",
+            f"-{V}whoever signs in: selsock_public_t:s0:c1,c2, as far as cleared instead of selsock_public_t:s0:c1,c2",
+        ]
+    )
 
 
 # ---- as the program says it

@@ -119,14 +119,13 @@ def at(site: Site, path: Path) -> Location:
 def asked(old: Site, site: Site) -> Iterator[Line]:
     """Who knows the users, and how they are asked."""
     was, gets = old.provider, site.provider
-    if was != gets and (was is None or gets is None or told(was) != told(gets)):
+    if told(was) != told(gets):
         more = was is not None and (gets is None or other_users(was, gets))
         yield Line(f"auth: {told(gets)} instead of {told(was)}", more)
-    elif was is not None and gets is not None and was != gets:
-        if (was.source, was.query) != (gets.source, gets.query):
-            yield Line("auth: another database, or another query", True)
-        if was.remember != gets.remember:
-            yield Line(f"auth: remember {instead(gets.remember, was.remember)}")
+    elif was and gets and other_users(was, gets):
+        yield Line("auth: another database, or another query", True)
+    if was and gets and was.remember != gets.remember:
+        yield Line(f"auth: remember {instead(gets.remember, was.remember)}")
     realms = [its.vhost.basic.realm if its.vhost.basic else None for its in (site, old)]
     if None not in realms and realms[0] != realms[1]:
         yield Line(f"auth: realm {instead(*realms)}")

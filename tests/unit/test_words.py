@@ -548,6 +548,34 @@ def test_a_login_edits_what_no_visitor_may_write() -> None:
     assert [line.widens for line in compared(keyed(old, "{}", "{}"), keyed(new, "{}", "{}"))] == [False]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "marks"),
+    [
+        ("s0:c0,c1", "auto", [False, False]),  # of a pair, the whole or nothing
+        ("auto", "s0:c0,c1", [False, True]),
+        ("s0:c1,c2", "s0:c1,c3", [False, True]),
+        ("s0:c1,c2", "s0:c1", [False, True]),  # for whom nothing of the ceiling was left, there may be something now
+    ],
+)
+def test_a_ceiling_instead_of_another(old: str, new: str, marks: list[bool]) -> None:
+    """What is below it depends on who comes; fewer get it, where it is the whole or nothing."""
+    rules = "contexts: [{signed_in: true, context: {range: clearance}}], content: {/: 'public:s0'}"
+    sources = [a(f"{AUTH}, {rules}", f"root: /srv/a, domain: public, range: '{level}'") for level in (old, new)]
+    ledger = Ledger.parse(b"a.example 0 s0:c0,c1\n", "ranges")
+    before, after = (configured(text, "", ledger) for text in sources)
+    assert [line.widens for line in compared(before, after)] == marks
+
+
+def test_clearance_where_some_content_is_read_at_its_own_level_alone() -> None:
+    """It may be at a level below the ceiling, where nobody was."""
+    content = (
+        f"{AUTH}, content: {{/s: 'staff:s0'}}, contexts: [{{user: u, context: 'staff:s0:c9'}}, {{signed_in: true%s}}]"
+    )
+    old, new = (a(content % context) for context in ("", ", context: {range: clearance}"))
+    lines = said(old, new)
+    assert [line[:6] for line in lines] == ["      ", "WIDENS"]
+
+
 def test_a_vhost_with_a_login_is_marked_though_no_visitor_comes() -> None:
     new = vhosts("b.example: root: /srv/b, domain: public, range: s0, contexts: []")
     (line, *_) = compared(keyed(a(), "{}"), keyed(new, "login: [dog, cat]"))

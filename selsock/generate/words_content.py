@@ -20,7 +20,9 @@ Kept = TypeVar("Kept")
 def content(before: Configuration, then: Reach, after: Configuration, now: Reach) -> dict[HostName, list[Line]]:
     """The lines on labels of content, by the vhost whose content it will be, or was."""
     owners = {
-        str(label.path): site.vhost.name for site in (*before.sites[::-1], *after.sites[::-1]) for label in site.labels
+        str(path): site.vhost.name
+        for site in (*before.sites[::-1], *after.sites[::-1])
+        for path in (*(label.path for label in site.labels), site.vhost.temporary)
     }
     old = {str(label.path): label for label in labels(before)}
     new = {str(label.path): label for label in labels(after)}

@@ -126,9 +126,16 @@ def asked(old: Site, site: Site) -> Iterator[Line]:
         yield Line("auth: another database, or another query", True)
     if was and gets and was.remember != gets.remember:
         yield Line(f"auth: remember {instead(gets.remember, was.remember)}")
-    realms = [its.vhost.basic.realm if its.vhost.basic else None for its in (site, old)]
-    if None not in realms and realms[0] != realms[1]:
-        yield Line(f"auth: realm {instead(*realms)}")
+    if realm(old) and realm(site) and realm(old) != realm(site):
+        yield Line(f"auth: realm {instead(realm(site), realm(old))}")
+
+
+def realm(site: Site) -> str:
+    """What visitors are told that they sign in to, "" where they are not asked."""
+    node: Node | None = site.source
+    for key in ("auth", "basic", "realm"):
+        node = node.get(key) if isinstance(node, Mapping) else None
+    return node.text if isinstance(node, Scalar) else ""
 
 
 def other_users(was: Provider, gets: Provider) -> bool:

@@ -20,11 +20,13 @@ from selsock.generate.words_line import Line, few
 
 Captured = pytest.CaptureFixture[str]
 
-FILE = "/etc/selsock/users.map"
+FILE, OTHER = "/etc/selsock/users.map", "/etc/selsock/other.map"
 D = "domains: {public: {}, staff: {reads: [public]}, app: {python: true}}\n"
 A = "root: /srv/a, domain: public, range: auto"
 AUTH = "auth: {basic: {realm: x, file: /etc/selsock/htpasswd, groups: /etc/selsock/htgroup}}"
 SQL = 'auth: {basic: {realm: x, sql: {%s, query: "select hash, context from users where name = :user"}}}'
+SHOWN = "{static: {directory: /x}}"
+APPLICATION = '{wsgi: {application: "a.b:c", python: [/code], environment: {X: y}}}'
 URI = "postgresql: postgresql://u:secret@db/web"
 ANY = "contexts: [{any: true}]"
 PAIR = "s0:c0,c1"
@@ -43,7 +45,9 @@ def a(keys: str = "", around: str = A) -> str:
 
 def configured(text: str, users: str, ledger: Ledger) -> Configuration:
     """The configuration in ``text``; it is a good one."""
-    found = configure(load(text.encode(), "vhost.yaml"), "vhost.yaml", ledger, Maps({FILE: users.encode()}))
+    found = configure(
+        load(text.encode(), "vhost.yaml"), "vhost.yaml", ledger, Maps({FILE: users.encode(), OTHER: b"u5 staff\n"})
+    )
     conflicts.check(found)
     return found
 
@@ -321,21 +325,21 @@ CHANGES = {
         [f"+{V}location /s: static with its options in another order"],
     ),
     "an application": (
-        a(around=A.replace("public", "app")),
-        a('locations: {/: {wsgi: {application: "a.b:c", python: [/code], environment: {X: y}}}}', A.replace("public", "app")),
+        a(f"temporary: /tmp, locations: {{/: {SHOWN}}}", A.replace("public", "app")),
+        a(f"temporary: /tmp, locations: {{/: {APPLICATION}}}", A.replace("public", "app")),
         [f"+{V}location /: wsgi instead of static, module a.b, callable c, python /code and 1 more"],
-        [f"+{V}location /: static instead of wsgi, directory /, index index.html"],
+        [f"+{V}location /: static instead of wsgi, directory /x, index index.html"],
     ),
     "programs in another domain": (
-        a().replace("app: {python: true}", "app: {execute: true}"),
-        a("locations: {/s: {cgi: {program: /usr/bin/x, domain: app}}}").replace("app: {python: true}", "app: {execute: true}"),
+        a(f"temporary: /tmp, locations: {{/: {SHOWN}}}").replace("python", "execute"),
+        a(f"temporary: /tmp, locations: {{/: {SHOWN}, /s: {{cgi: {{program: /usr/bin/x, domain: app}}}}}}").replace("python", "execute"),
         [
             "+domain public: starts programs of the system in domain app",
             f"+{V}location /s: cgi instead of static, program /usr/bin/x, domain selsock_app_t",
         ],
         [
             "-domain public: starts no more programs in domain app",
-            f"+{V}location /s: static instead of cgi, directory /s, index index.html",
+            f"+{V}location /s: static instead of cgi, directory /x/s, index index.html",
         ],
     ),
 }  # fmt: skip
@@ -382,6 +386,20 @@ def test_a_map_is_counted_and_its_users_are_named() -> None:
         ]
     )
     assert said(MAPPED, MAPPED, old, old + "#\n") == marked([f"-map {FILE}: other lines, which say the same"])
+
+
+def test_one_of_two_maps() -> None:
+    """The other one has nothing to say of whom this names."""
+    both = a(f"{AUTH}, contexts: [{{map: {OTHER}}}, {{map: {FILE}}}]")
+    lines = said(both, both, "u5 *\n", "u5 *\nu6 *\n")
+    assert lines[1:] == marked([f"+{V}u6: selsock_public_t:{PAIR} instead of no context"])
+
+
+def test_who_was_known_and_is_not() -> None:
+    """Without *auth*, everybody is who has not signed in."""
+    old = a(f"{AUTH}, contexts: [{{user: alice}}, {{any: true, context: staff}}]")
+    lines = said(old, a("contexts: [{any: true, context: staff}]"))
+    assert lines[2] == f"WIDENS  {V}alice: selsock_staff_t:{PAIR} instead of selsock_public_t:{PAIR}"
 
 
 def test_a_map_for_whoever_comes() -> None:
@@ -640,15 +658,13 @@ def test_where_nothing_is_in_force_all_is_new(source: Path, capsys: Captured) ->
 def test_what_would_be_written_and_loaded(source: Path, capsys: Captured) -> None:
     """And what of the policy nobody needs any more."""
     put(source, a())
+    app = configured(a(), "", Ledger()).domains[2]
     state = [f"/var/lib/selsock/{name}" for name in ("applied", "selsock_tenants.cil", "table.cdb")]
     assert spoken(source, a().replace(", app: {python: true}", ""), capsys) == marked(
         [
             "-domain app: taken away",
             "-policy: loaded, in one transaction",
-            (
-                "-policy: dropped when no process is in them: selsock_app_t, selsock_app_content_t, selsock_app_rw_t,"
-                " selsock_app_script_t"
-            ),
+            f"-policy: dropped when no process is in them: {', '.join((app.type, *app.types))}",
             f"-written: {', '.join(state)}",
         ]
     )

@@ -12,7 +12,7 @@ from selsock.generate import conflicts
 from selsock.generate.__main__ import main
 from selsock.generate.configuration import Configuration, configure
 from selsock.generate.maps import Maps
-from selsock.generate.plan import APPLIED, POLICY
+from selsock.generate.plan import APPLIED, POLICY, RANGES
 from selsock.generate.ranges import Ledger
 from selsock.generate.source import load
 from selsock.generate.words import compared
@@ -710,6 +710,17 @@ def test_what_is_in_force_and_can_not_be_read(source: Path, data: bytes, reason:
     assert lines[0].startswith("WIDENS  unknown: what is in force can not be read, so nothing is compared: ")
     assert lines[0].endswith(reason)
     assert f"+++ {out}/{APPLIED}" in lines
+
+
+def test_the_pairs_of_what_is_in_force_are_those_beside_the_source(source: Path, capsys: Captured) -> None:
+    """Where the machine's own list of them is gone."""
+    Path(f"{source}.ranges").write_text("b.example 0 s0:c0,c1\na.example 1 s0:c0,c2\n")
+    out = put(source, a())
+    (out / RANGES).unlink()
+    assert spoken(source, a("aliases: [c.example]"), capsys)[0] == f"WIDENS  {V}alias c.example added"
+    assert [line for line in spoken(source, a("contexts: []"), capsys) if "c0,c" in line] == marked(
+        [f"-{V}everybody: no context instead of selsock_public_t:s0:c0,c2"]
+    )
 
 
 def test_a_policy_that_was_taken_away_is_loaded_again(source: Path, capsys: Captured) -> None:

@@ -72,3 +72,10 @@ def test_what_lies_within_has_no_other_visitor(one: Conditions, other: Condition
 def test_within(one: Conditions, other: Conditions, expected: bool) -> None:
     """Each kind of condition, both ways."""
     assert one.within(other) is expected
+
+
+def test_where_nobody_does() -> None:
+    """By methods, or by networks."""
+    get, put = (Conditions(methods=frozenset([method])) for method in ("GET", "PUT"))
+    old, new = (Conditions(blocks=(Block.of(text),)) for text in ("10.0.0.0/8", "::/0"))
+    assert (get.also(put), old.also(new)) == (None, None)

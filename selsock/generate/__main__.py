@@ -18,13 +18,16 @@ from selsock.generate.apache.maps import rewritten
 from selsock.generate.apache.text import comment
 from selsock.generate.apply import apply
 from selsock.generate.command_line import DONE, Arguments, ended
-from selsock.generate.difference import difference
+from selsock.generate.configuration import Configuration
+from selsock.generate.difference import difference, differing
 from selsock.generate.faults import MachineFault
 from selsock.generate.libselinux import Selinux
+from selsock.generate.plan import Plan
 from selsock.generate.prepare import prepare
 from selsock.generate.relabel import check_roots
 from selsock.generate.remove import remove
 from selsock.generate.renew import renew
+from selsock.generate.words import words
 from selsock.generate.write import Transaction
 from selsock.names import AbsolutePath
 
@@ -44,7 +47,7 @@ def arguments() -> Arguments:
     parser.add_argument("--output", metavar="DIR", type=Path, help="write everything below DIR and touch nothing else")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="only say whether the configuration is good")
-    what.add_argument("--diff", action="store_true", help="show what would change (below DIR with --output)")
+    what.add_argument("--diff", action="store_true", help="say what would change, below DIR with --output")
     what.add_argument(
         "--import", metavar="FILE", type=Path, dest="apache", help="write what httpd.conf says as vhost.yaml"
     )
@@ -118,9 +121,7 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
         print(f"{source}: good: {count(sites, 'vhost')}, {count(domains, 'domain')}")
         return DONE
     if diff:
-        text = difference(plan.artifacts, output or Path("/"))
-        sys.stdout.write(text)
-        return DIFFERS if text else DONE
+        return compare(configuration, plan, output or Path("/"))
     root = output or Path("/")
     with Transaction(root) as transaction:
         transaction.stage(plan.artifacts)
@@ -129,6 +130,17 @@ def generate(source: Path, output: Path | None, check: bool, diff: bool) -> int:
         place = root / artifact.path
         print(f"{'wrote' if place in changed else 'same '} {place}")
     return DONE
+
+
+def compare(configuration: Configuration, plan: Plan, root: Path) -> int:
+    """Say what applying ``plan`` below ``root`` would do, in words and as a diff; return the exit status.  Raises OSError."""
+    found = differing(plan.artifacts, root)
+    if not found:
+        return DONE
+    for line in words(configuration, plan, root, [artifact.path for artifact in found]):
+        print(line)
+    sys.stdout.write("\n" + difference(found, root))
+    return DIFFERS
 
 
 def import_apache(file: Path) -> int:

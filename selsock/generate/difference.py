@@ -10,18 +10,26 @@ from pathlib import Path
 from selsock.generate.compiled import decoded
 from selsock.generate.plan import TABLE, Artifact
 
-LONG = 100_000  # lines of two files together
+LONG = 100_000_000  # lines of two files, times those that are in one of them alone: two seconds, or three
+
+
+def differing(artifacts: Iterable[Artifact], root: Path) -> list[Artifact]:
+    """Those of ``artifacts`` whose data is not what is under ``root``.  Raises OSError."""
+    return [artifact for artifact in artifacts if in_place(artifact, root) != artifact.data]
+
+
+def in_place(artifact: Artifact, root: Path) -> bytes | None:
+    """What is where ``artifact`` is to be; None when nothing is.  Raises OSError."""
+    place = root / artifact.path
+    return place.read_bytes() if place.exists() else None
 
 
 def difference(artifacts: Iterable[Artifact], root: Path) -> str:
-    """A unified diff from what is under ``root`` to ``artifacts``, "" when nothing differs.  Raises OSError."""
+    """A unified diff from what is under ``root`` to ``artifacts``, all of which differ.  Raises OSError."""
     found: list[str] = []
     for artifact in artifacts:
-        place = root / artifact.path
-        before = place.read_bytes() if place.exists() else None
-        if before == artifact.data:
-            continue
-        name = str(place)
+        before = in_place(artifact, root)
+        name = str(root / artifact.path)
         old = "/dev/null" if before is None else name
         lines = difflib.unified_diff(
             *apart(as_lines(artifact.path, before or b""), as_lines(artifact.path, artifact.data)), old, name
@@ -32,11 +40,13 @@ def difference(artifacts: Iterable[Artifact], root: Path) -> str:
 
 
 def apart(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
-    """Both as they are; where they are too long for difflib, which would take hours, without what is in both."""
-    if len(before) + len(after) < LONG:
-        return before, after
+    """Both as they are; where difflib would take long, which goes by the product of what there is and what differs, without
+    what is in both."""
     common = set(before).intersection(after)
-    return [line for line in before if line not in common], [line for line in after if line not in common]
+    old, new = ([line for line in lines if line not in common] for lines in (before, after))
+    if (len(before) + len(after)) * (len(old) + len(new)) < LONG:
+        return before, after
+    return old, new
 
 
 def as_lines(path: str, data: bytes) -> list[str]:

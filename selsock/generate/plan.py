@@ -142,7 +142,8 @@ def ways(configuration: Configuration) -> tuple[tuple[TypeName, TypeName], ...]:
         reads[entry.source] |= {entry.script}
     found: set[tuple[TypeName, TypeName]] = set()
     above: list[Label] = []
-    for label in labels(configuration):
+    # By segments: what lies in /a comes before /a-b.
+    for label in sorted(labels(configuration), key=lambda label: label.path.split("/")):
         above = [outer for outer in above if within(label.path, outer.path)]
         for domain, types in reads.items():
             if label.type in types:

@@ -13,7 +13,7 @@ from selsock.generate.configuration import Configuration, configure
 from selsock.generate.listeners import unusual_ports
 from selsock.generate.maps import STAR, Maps
 from selsock.generate.plan import RANGES, Plan, plan
-from selsock.generate.ranges import merged
+from selsock.generate.ranges import Ledger, merged
 from selsock.generate.source import load
 from selsock.generate.user_contexts import policy_type
 
@@ -24,15 +24,21 @@ def prepare(source: Path, data: bytes, root: Path, maps: Maps | None = None) -> 
     Maps are those on disk, unless ``maps`` has others.  Raises BadSource, MachineFault, and OSError for a ledger that can not be read.
     """
     applied = Applied(source.absolute(), data)
-    # Beside the source, where it is kept; this machine's own, so that two sources never give one pair twice; and the
-    # first again where an earlier --output has put it.
-    ledgers = [Path(f"{source}.ranges"), root / RANGES, root / str(applied.ledger).lstrip("/")]
-    ledger = merged([(str(path), read_ledger(path)) for path in ledgers if os.path.lexists(path)])
+    ledger = known_pairs(source, root)
     configuration = configure(load(data, str(source)), source.name, ledger, maps)
     conflicts.check(configuration)
     warn(configuration)
     made = plan(configuration, ledger, str(applied.ledger), applied.compose(), policy_type(root))
     return configuration, made
+
+
+def known_pairs(source: Path, root: Path) -> Ledger:
+    """All pairs that were given, as far as ``source`` below ``root`` is to know.  Raises BadSource, and OSError for a ledger
+    that can not be read."""
+    # Beside the source, where it is kept; this machine's own, so that two sources never give one pair twice; and the
+    # first again where an earlier --output has put it.
+    ledgers = [Path(f"{source}.ranges"), root / RANGES, root / f"{source.absolute()}.ranges".lstrip("/")]
+    return merged([(str(path), read_ledger(path)) for path in ledgers if os.path.lexists(path)])
 
 
 def read_ledger(path: Path) -> bytes:

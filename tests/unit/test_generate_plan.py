@@ -173,6 +173,15 @@ def test_who_starts_a_program_finds_the_way_to_it() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["a-b", "a.b", "a+b", "ab", "a_b"])
+def test_way_is_not_lost_behind_a_name_that_begins_alike(name: str) -> None:
+    """As text, /a-b comes before /a/x."""
+    content = f"/a: staff, /{name}: public, /a/x: public"
+    text = f"a.example: {{root: /srv/a, domain: public, range: s0, contexts: [{{any: true}}], content: {{{content}}}}}"
+    found = ways(configured(f"domains: {{public: {{}}, staff: {{}}}}\nvhosts:\n  {text}\n"))
+    assert ("selsock_public_t", "selsock_staff_content_t") in found
+
+
 def test_context_of_a_started_program_counts() -> None:
     """cgi reads /low from above, at the level of the visitor who started it."""
     assert "selsock_cgi_content_t" not in exact(configured(STARTS))

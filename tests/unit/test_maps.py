@@ -377,7 +377,8 @@ def test_long_map_is_compared_without_what_is_in_both(
     file.write_text(file.read_text().replace("u7 staff\n", "u7 app\n").replace("u9 staff\n", "# none\n"))
     capsys.readouterr()
     assert main(["--output", str(out), "--diff", str(source)]) == 1
-    assert [line for line in capsys.readouterr().out.splitlines() if line[:4] not in ("--- ", "+++ ", "@@ -")] == [
+    said = capsys.readouterr().out.partition("\n\n")[2].splitlines()
+    assert [line for line in said if line[:4] not in ("--- ", "+++ ", "@@ -")] == [
         *[f"-{file} 290", "-u7 staff", "-u9 staff", f"+{file} 286", "+u7 app", "+# none"],
         *[f"-map {file} u7\tselsock_staff_t:", f"-map {file} u9\tselsock_staff_t:"],
         f"+map {file} u7\tselsock_app_t:",

@@ -30,7 +30,8 @@ def handle(
     table = OpenTable(table_path)
     limits = table.settings.limits
     client.bound(table.settings)
-    enforce = check(kernel, table.settings.generation, table.settings.required)
+    apart = client.listener in table.settings.apart
+    enforce = check(kernel, table.settings.generation, table.settings.required, apart)
     if not enforce:
         journal.record(WARNING, "serving UNCONFINED, as selinux: optional allows", event="unconfined")
     access.done("table")
@@ -47,19 +48,28 @@ def handle(
 
         access.address = introduce(client, head)
     access.done("head")
-    vhost = table.vhost(head.host)
+    vhost = table.vhost(head.host, apart)
     access.vhost = vhost.name
+    if vhost.limits:
+        from selsock.handler.share import hold
+
+        hold(vhost)
     identity = identify(head, buffer, credentials, vhost, client, limits)
     identity.mapped = table.consult(vhost, identity.user, identity.assigned)  # it is closed above the line
     access.user = identity.user or ""
     access.done("identify")
     location = locate(vhost, head.target.segments)
     decision = label(identity, head.method, client.address, vhost, location)
+    account = None
+    if vhost.run_as:
+        from selsock.handler.account import find
+
+        account = find(vhost, identity.user)
     record_decision(journal, access, decision)
     http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
-    serve = serve or Handlers(location.kind).serve
+    serve = serve or Handlers(location.kind, vhost.limits).serve
     access.done("label")
-    confined = confine(decision.context, vhost, credentials, buffer, table, journal, kernel, enforce)
+    confined = confine(decision.context, vhost, credentials, buffer, table, journal, kernel, enforce, account)
     access.done("confine")
     # ------------------------------ below this line the process can no longer come back ------------------------------
     serve_requests(confined, client, head, identity, decision, limits, access, journal, kernel, serve)

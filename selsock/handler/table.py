@@ -46,14 +46,16 @@ class OpenTable:
         except ValueError as error:
             raise TableFault(f"{self.path}: {key}: {error}") from None
 
-    def vhost(self, host: str) -> Vhost:
-        """The vhost that answers to ``host``.
+    def vhost(self, host: str, apart: bool) -> Vhost:
+        """The vhost that answers to ``host`` on a listener for those with ``run_as``, or for those without.
 
         Raises PeerFault 421 when there is none (RFC 9110 §15.5.20): an unknown host never means "the first vhost".
         """
         vhost = self.look(f"host {host}", Vhost.parse)
         if vhost is None:
             raise PeerFault(421, f"no vhost answers to {host or 'a request without a host'} (RFC 9110 §15.5.20)")
+        if bool(vhost.run_as) != apart:
+            raise PeerFault(421, f"{host} is served on listeners with{'out' * apart} run_as alone (RFC 9110 §15.5.20)")
         return vhost
 
     def listener(self, name: str) -> Listener | None:

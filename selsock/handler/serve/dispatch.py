@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 
 class Handlers:
-    """The content handlers of one connection; ``kind`` is that of the location that the first request is for."""
+    """The content handlers of one connection; ``kind`` is that of the location that the first request is for, ``limits``
+    are those of its vhost."""
 
     __slots__ = ("found",)
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, limits: "dict[str, int]") -> None:
+        if limits:
+            from selsock.handler.serve import restrain
+
+            restrain.load()
         self.found: Final[dict[str, Serve]] = {"static": static.serve}
         self.of(kind)
 

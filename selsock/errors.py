@@ -20,8 +20,6 @@ EXIT_ADOPT = 24  # started by something that is not systemd's Accept=yes, or the
 EXIT_LIMIT = 25  # a limit of a vhost could not be set
 EXIT_BUG = 70  # a defect of selsock (EX_SOFTWARE of sysexits.h)
 
-ORDINARY_EXITS = (EXIT_REFUSED, EXIT_GONE)
-
 
 class PeerFault(Exception):
     """The peer's fault.  ``status`` is the HTTP status to answer with, ``reason`` one line for peer and journal."""

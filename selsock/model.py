@@ -11,6 +11,11 @@ from selsock.context import Context, Level
 from selsock.cores import Final
 from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Words = tuple[str, ...]
+    Pairs = tuple[tuple[str, str], ...]
+
 TABLE_FORMAT = "5"
 
 # Without CONNECT: no tunnel begins here, and where one was refused, what follows the head is read in two ways.
@@ -138,11 +143,11 @@ class Location:
 
     def __init__(
         self,
-        prefix: "tuple[str, ...]",
+        prefix: "Words",
         rules: "tuple[Rule, ...]",
         default: Context | None,
         kind: str = "static",
-        options: "tuple[tuple[str, str], ...]" = (),
+        options: "Pairs" = (),
     ) -> None:
         self.prefix: Final = prefix
         self.rules: Final = rules
@@ -160,20 +165,11 @@ class Location:
 VHOST_LINES = {"names", "root", "temporary", "basic", "proxy", "run_as", "limits"}
 
 
-class Basic:
-    """Basic authentication (RFC 7617).  The service that knows the passwords reads where they are itself."""
-
-    __slots__ = ("realm",)
-
-    def __init__(self, realm: Realm) -> None:
-        self.realm: Final = realm
-
-
 class Vhost:
     """A virtual host: the names that it answers to (its own first), its document root, and who may enter what.
 
-    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.  A visitor signs in by
-    ``basic``, or is who a proxy says that he is, if ``proxied``.
+    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.  A visitor signs in
+    for the realm ``basic`` (RFC 7617), or is who a proxy says that he is, if ``proxied``.
 
     ``run_as`` says as which account of this machine it is served: empty for user selsock; else the lowest uid that is no
     system's, and behind it uid, gid and all groups, or nothing for the account of whoever has signed in.  ``limits`` has
@@ -186,7 +182,7 @@ class Vhost:
         self,
         names: "tuple[HostName, ...]",
         root: AbsolutePath,
-        basic: Basic | None,
+        basic: Realm | None,
         locations: "tuple[Location, ...]",
         temporary: AbsolutePath | None = None,
         proxied: bool = False,
@@ -210,48 +206,36 @@ class Vhost:
     @classmethod
     def parse(cls, record: bytes) -> "Vhost":
         """The vhost of a record.  Raises ValueError; what is not exactly as written there is no vhost."""
-        head, found, rest = record.decode().partition("\nlocation\t")
+        text = record.decode()
+        head, *places = text.removesuffix("\n").split("\nlocation\t")
         given = dict(line.split("\t", 1) for line in head.split("\n"))
-        lines = [line.split("\t") for line in f"location\t{rest}".split("\n")]
-        whole = found and lines.pop() == [""] and len(given) > head.count("\n")  # and no line twice
-        if not whole or not {"names", "root"} <= given.keys() <= VHOST_LINES:
-            raise ValueError("expected the lines names, root, …, location")
-        own, *aliases = (HostName.parse(name) for name in given["names"].split("\t"))
-        basic = Basic(Realm.parse(given["basic"])) if "basic" in given else None
+        whole = text[-1:] == "\n" and len(given) > head.count("\n")  # and no line twice
+        locations = tuple(parse_location(place) for place in places)
+        lengths = [len(location.prefix) for location in locations]
+        ordered = lengths == sorted(lengths, reverse=True) and lengths[-1:] == [0]
+        if not whole or not ordered or not {"names", "root"} <= given.keys() <= VHOST_LINES:
+            raise ValueError("expected the lines names, root, …, and locations, longest prefix first, / last")
+        names = tuple(HostName.parse(name) for name in given["names"].split("\t"))
+        basic = Realm.parse(given["basic"]) if "basic" in given else None
         temporary = AbsolutePath.parse(given["temporary"]) if "temporary" in given else None
-        limits = (pair.split("=") for pair in given.get("limits", "").split())
+        run_as, words = tuple(map(int, given.get("run_as", "").split())), given.get("limits", "").split()
+        limits = dict(zip(words[::2], map(int, words[1::2]), strict=True))
         return cls(
-            *((own, *aliases), AbsolutePath.parse(given["root"]), basic, parse_locations(lines), temporary),
-            *("proxy" in given, tuple(map(int, given.get("run_as", "").split()))),
-            {name: int(most) for name, most in limits},
+            names, AbsolutePath.parse(given["root"]), basic, locations, temporary, "proxy" in given, run_as, limits
         )
 
 
-def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
-    """The locations of a vhost's record, each a line ``location``, as the first one is, a line of its kind, and lines ``rule``.
+def parse_location(text: str) -> Location:
+    """One location of a vhost's record: its path and default context, a line of its kind, and lines ``rule``.
 
     Raises ValueError.
     """
-    starts = [place for place, line in enumerate(lines) if line[0] == "location"]
-    found = [parse_location(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    lengths = [len(location.prefix) for location in found]
-    if lengths[-1] or lengths != sorted(lengths, reverse=True):
-        raise ValueError("expected locations, longest prefix first, / last")
-    return tuple(found)
-
-
-def parse_location(lines: "list[list[str]]") -> Location:
-    """One location.  Raises ValueError."""
-    (_, path, default), (kind, *options), *rules = lines
+    (path, default), (kind, *options), *rules = (line.split("\t") for line in text.split("\n"))
     if kind not in KINDS or any(rule[0] != "rule" for rule in rules):
         raise ValueError(f"expected one of {', '.join(KINDS)} and then rules below location {path}")
-    return Location(
-        tuple(segment for segment in path.split("/") if segment),
-        tuple(Rule.parse(rule) for rule in rules),
-        Context.parse(default) if default else None,
-        kind,
-        tuple(zip(options[::2], options[1::2], strict=True)),
-    )
+    segments = tuple(segment for segment in path.split("/") if segment)
+    found, pairs = tuple(Rule.parse(rule) for rule in rules), tuple(zip(options[::2], options[1::2], strict=True))
+    return Location(segments, found, Context.parse(default) if default else None, kind, pairs)
 
 
 class Listener:
@@ -289,12 +273,7 @@ class Table:
     __slots__ = ("apart", "fields", "generation", "limits", "required")
 
     def __init__(
-        self,
-        generation: str,
-        required: bool,
-        limits: Limits,
-        fields: "tuple[bytes, ...]" = (),
-        apart: "tuple[str, ...]" = (),
+        self, generation: str, required: bool, limits: Limits, fields: "tuple[bytes, ...]" = (), apart: "Words" = ()
     ) -> None:
         self.apart: Final = apart
         self.fields: Final = fields

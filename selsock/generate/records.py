@@ -30,13 +30,13 @@ def vhost_record(vhost: Vhost) -> bytes:
     if vhost.temporary:
         lines.append(["temporary", vhost.temporary])
     if vhost.basic:
-        lines.append(["basic", vhost.basic.realm])
+        lines.append(["basic", vhost.basic])
     if vhost.proxied:
         lines.append(["proxy", ""])
     if vhost.run_as:
         lines.append(["run_as", " ".join(map(str, vhost.run_as))])
     if vhost.limits:
-        lines.append(["limits", " ".join(f"{name}={most}" for name, most in vhost.limits.items())])
+        lines.append(["limits", " ".join(f"{name} {most}" for name, most in vhost.limits.items())])
     for location in vhost.locations:
         lines += location_lines(location)
     return "".join("\t".join(line) + "\n" for line in lines).encode()

@@ -8,13 +8,9 @@ from selsock.names import UserName
 
 NOBODY = 65534
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    Account = tuple[int, int, tuple[int, ...]]  # uid, gid, and all groups
 
-
-def find(vhost: Vhost, user: UserName | None) -> "Account":
-    """The account for ``user``, who has signed in or not.
+def find(vhost: Vhost, user: UserName | None) -> "tuple[int, ...]":
+    """The account for ``user``, who has signed in or not: uid, gid, and all groups, sorted.
 
     Raises Challenge (401) or PeerFault 403 where there is none, and 403 for one of the system's.  The generator has refused
     such a one already; here nobody relies on that.
@@ -23,17 +19,15 @@ def find(vhost: Vhost, user: UserName | None) -> "Account":
     uid, gid, *groups = static or look(vhost, user)
     if not max(lowest, 1) <= uid != NOBODY or min(gid, *groups) < 1:
         raise PeerFault(403, f"uid {uid}, gid {gid} is an account of the system's, or in root's group")
-    return uid, gid, tuple(sorted({*groups}))
+    return uid, gid, *sorted({*groups})
 
 
 def look(vhost: Vhost, user: UserName | None) -> "list[int]":
     """What this machine knows of ``user``: uid, gid, all groups.  Raises as ``find``."""
     if user is None and vhost.basic is not None:
-        raise Challenge(vhost.basic.realm, "run_as: authenticated, and nobody has signed in")
+        raise Challenge(vhost.basic, "run_as: authenticated, and nobody has signed in")
     try:
         found = import_module("pwd").getpwnam(user or "")
     except KeyError:
-        raise PeerFault(
-            403, f"run_as: authenticated, and this machine has no account {user or 'without a name'}"
-        ) from None
+        raise PeerFault(403, f"run_as: authenticated, and nobody here is called {user or 'nothing'}") from None
     return [found.pw_uid, found.pw_gid, *posix.getgrouplist(found.pw_name, found.pw_gid)]

@@ -11,29 +11,18 @@ from selsock.context import Context
 from selsock.cores import Final, posix
 from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler.head import HeadBuffer
-from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.kernel import Kernel, check, is_of
 from selsock.handler.table import OpenTable
 from selsock.model import Table, Vhost
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from selsock.handler.account import Account
-
 STDOUT, STDERR = 1, 2
 ROUNDS = 3  # each takes far less time than the load of a policy: three changes are no update of somebody else's
 CHANGED = "SELinux's mode or policy has changed since the connection began"
 NO_CAPABILITY = "0000000000000000"
-REQUIRED_STATUS = {
-    "Threads": "1",  # setcon(3): with a second thread the kernel would refuse, or leave it outside
-    "NoNewPrivs": "1",
-    "CapInh": NO_CAPABILITY,
-    "CapPrm": NO_CAPABILITY,
-    "CapEff": NO_CAPABILITY,
-    "CapBnd": NO_CAPABILITY,
-    "CapAmb": NO_CAPABILITY,
-}
+CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+# Threads: with a second one the kernel would refuse setcon(3), or leave that one outside.
+REQUIRED_STATUS = {"Threads": "1", "NoNewPrivs": "1"} | dict.fromkeys(CAPABILITIES, NO_CAPABILITY)
 # What selsock-run-as@.service leaves: CAP_SETGID and CAP_SETUID, in two sets that this process may not empty.  Neither
 # gives anything: under no_new_privs no execve adds to the permitted set (cap_bprm_creds_from_file of
 # security/commoncap.c), be it by a file's capabilities or by uid 0, and no tenant's domain may use a capability at all.
@@ -43,34 +32,27 @@ LEFT = "00000000000000c0"
 class Confined:
     """Proof that this process is in ``context`` for good, to serve ``vhost`` alone.  Made in ``confine`` only.
 
-    ``credentials`` are the visitor's, ``buffer`` may hold those of a next request: a child that is to run a tenant's
-    code calls ``forget`` before anything else.
+    ``buffer`` has every credential that this process holds: a child that is to run a tenant's code wipes it before
+    anything else.
     """
 
-    __slots__ = ("buffer", "context", "credentials", "vhost")
+    __slots__ = ("buffer", "context", "vhost")
 
-    def __init__(self, context: str, vhost: Vhost, credentials: Credentials, buffer: HeadBuffer) -> None:
+    def __init__(self, context: str, vhost: Vhost, buffer: HeadBuffer) -> None:
         self.context: Final = context
         self.vhost: Final = vhost
-        self.credentials: Final = credentials
         self.buffer: Final = buffer
-
-    def forget(self) -> None:
-        """Overwrite every credential that this process holds."""
-        self.credentials.wipe()
-        self.buffer.wipe()
 
 
 def confine(
     context: Context,
     vhost: Vhost,
-    credentials: Credentials,
     buffer: HeadBuffer,
     table: OpenTable,
     journal: Journal,
     kernel: Kernel,
     enforce: bool,
-    account: "Account | None" = None,
+    account: "tuple[int, ...] | None" = None,
 ) -> Confined:
     """Enter ``context``, as ``account`` if there is one, and prove both.  ``enforce`` is False only under ``selinux:
     optional`` without enforcement.
@@ -82,16 +64,14 @@ def confine(
     # A socket keeps the label of who made it: over this one a tenant could write records that seem to be selsock_t's.
     journal.close()
     posix.dup2(STDOUT, STDERR)
-    if account is not None:
+    if account:
         become(*account)
-    entered = (
-        enter(context, kernel, table.settings, account is not None) if enforce else "unconfined (selinux: optional)"
-    )
-    check_status(required_of(*account) if account is not None else REQUIRED_STATUS)
-    return Confined(entered, vhost, credentials, buffer)
+    entered = enter(context, kernel, table.settings, bool(account)) if enforce else "unconfined (selinux: optional)"
+    check_status(required_of(*account) if account else REQUIRED_STATUS)
+    return Confined(entered, vhost, buffer)
 
 
-def become(uid: int, gid: int, groups: "tuple[int, ...]") -> None:
+def become(uid: int, gid: int, *groups: int) -> None:
     """Become user ``uid`` with ``gid`` and ``groups``, for good.  Raises ConfineFault.
 
     When the last user id of 0 becomes another one, the kernel clears the permitted, effective and ambient sets
@@ -106,15 +86,11 @@ def become(uid: int, gid: int, groups: "tuple[int, ...]") -> None:
         raise ConfineFault(f"becoming uid {uid}, gid {gid}: {error.strerror}") from None
 
 
-def required_of(uid: int, gid: int, groups: "tuple[int, ...]") -> "dict[str, str]":
+def required_of(uid: int, gid: int, *groups: int) -> "dict[str, str]":
     """``REQUIRED_STATUS`` of a process that has become this account: real, effective, saved and file system ids."""
     ids = {"Uid": "\t".join([str(uid)] * 4), "Gid": "\t".join([str(gid)] * 4)}
-    return REQUIRED_STATUS | {
-        "CapInh": LEFT,
-        "CapBnd": LEFT,
-        **ids,
-        "Groups": "".join([f"{group} " for group in groups]),
-    }
+    ids["Groups"] = "".join([f"{group} " for group in groups])
+    return REQUIRED_STATUS | {"CapInh": LEFT, "CapBnd": LEFT} | ids
 
 
 def enter(context: Context, kernel: Kernel, settings: Table, apart: bool) -> str:

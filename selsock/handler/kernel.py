@@ -112,9 +112,7 @@ def check(kernel: Kernel, generation: str, required: bool, apart: bool) -> bool:
             return False
         own = kernel.getcon()
         if own.split(":")[2:3] != [OWN_TYPES[apart]]:
-            raise PolicyFault(
-                f"running as {own}, not {OWN_TYPES[apart]}: restorecon the program, and restart the socket"
-            )
+            raise PolicyFault(f"running as {own}, not {OWN_TYPES[apart]}: restorecon it, and restart the socket")
         if not is_of(kernel, generation):
             raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
     except (OSError, ValueError) as error:

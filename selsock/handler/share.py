@@ -12,8 +12,6 @@ from selsock.model import Vhost
 SLOTS = "/run/selsock/slots"
 CGROUPS = "/sys/fs/cgroup"
 OWN_CGROUP = "/proc/self/cgroup"
-RETRY_SECONDS = 5
-SLOT_BITS = 22  # of a byte's place in the file: so many connections of one vhost at most
 
 
 def hold(vhost: Vhost) -> None:
@@ -21,8 +19,8 @@ def hold(vhost: Vhost) -> None:
     have, and LimitFault."""
     limits = vhost.limits
     try:
-        if "connections" in limits and not take_slot(limits["slots"] << SLOT_BITS, limits["connections"]):
-            raise Limited(f"{RETRY_SECONDS} all {limits['connections']} connections of {vhost.name} are taken", 503)
+        if "connections" in limits and not take_slot(limits["slots"], limits["connections"]):
+            raise Limited(f"5 all {limits['connections']} connections of {vhost.name} are taken", 503)
         if wanted := {name: most for name, most in limits.items() if name.endswith(".max")}:
             enter_cgroup(wanted)
     except OSError as error:
@@ -38,7 +36,7 @@ def take_slot(first: int, count: int) -> bool:
     file = posix.open(SLOTS, posix.O_RDWR | posix.O_CLOEXEC | posix.O_NOFOLLOW)
     own = posix.getpid()  # where to begin: most find a free one at once
     for step in range(count):
-        posix.lseek(file, first + (own + step) % count, posix.SEEK_SET)
+        posix.lseek(file, first + (own + step) % count, 0)
         try:
             posix.lockf(file, posix.F_TLOCK, 1)
             return True

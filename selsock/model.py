@@ -26,6 +26,7 @@ METHODS = (
 
 # How a location's content is made, each in the module of that name.
 KINDS = ("static", "wsgi", "cgi")
+NOBODY = 65534  # the uid of no user's, nobody's, and of those that do not fit
 CERTIFICATE = b":certificate"  # in place of the name of a field
 
 

@@ -22,7 +22,7 @@ from selsock.generate.drain import starting
 from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, password_files, services
+from selsock.generate.plan import RUN_AS, TABLE, TEMPLATES, UNITS, Artifact, Plan, password_files, services
 from selsock.generate.policy_store import RETIRED, drop, load
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
@@ -59,12 +59,13 @@ def apply(
         before = starting()
         for place in (*early, *changed):
             say(f"wrote {place}")
-        reload_units(changed, say)
-        start(services(configuration), say)
+        reload_units((*changed, *retire(plan, root, say)), say)
+        apart = any(artifact.path.startswith(RUN_AS) for artifact in plan.artifacts)
+        start((*services(configuration), *["run-as"] * apart), say)
         record(plan)
         if enabled:
             drop(before, say, root)
-    restart = any(place.name == "selsock.socket" for place in changed)
+    restart = any(place.suffix == ".socket" for place in changed)
     say(
         f"next, if it is not so yet: systemctl enable {'selsock.socket; systemctl restart' if restart else '--now'} selsock.socket"
     )
@@ -140,6 +141,22 @@ def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:
     return True
 
 
+def retire(plan: Plan, root: Path, say: Say) -> list[Path]:
+    """Stop listening for vhosts with ``run_as``, and delete the units for them, where ``plan`` has none; return which.
+
+    Raises MachineFault, OSError.
+    """
+    wanted = {artifact.path for artifact in plan.artifacts}
+    places = [root / path for path, _ in TEMPLATES if path.startswith(RUN_AS) and path not in wanted]
+    gone = [place for place in places if place.exists() and is_ours(place)]
+    if gone and is_booted():
+        run(["systemctl", "stop", "selsock-run-as.socket"])
+    for place in gone:
+        place.unlink()
+        say(f"removed {place}")
+    return gone
+
+
 def reload_units(changed: Iterable[Path], say: Say) -> None:
     """Let systemd read its units again, if one of them changed, now or in a run that was interrupted.
 
@@ -152,7 +169,7 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
 
 def is_outdated() -> bool:
     """Whether systemd has read a unit of ours in another form than it has on the disk.  Raises MachineFault."""
-    units = ["selsock.socket", "selsock@0.service", "system-selsock.slice"]
+    units = ["selsock.socket", "selsock@0.service", "selsock-run-as.socket", "selsock-run-as@0.service", "system-selsock.slice"]
     return "yes" in run(["systemctl", "show", "--property=NeedDaemonReload", "--value", *units]).split()
 
 

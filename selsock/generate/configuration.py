@@ -58,6 +58,7 @@ def configure(source: Mapping, file: str, ledger: Ledger, maps: Maps | None = No
         None if rules is None else parse_rules(rules, domains, maps),
         ledger,
         maps,
+        system,
     )
     sites = tuple(
         parse_vhost(vhosts.keys[name].name(HostName), mapping(node), around) for name, node in vhosts.values.items()

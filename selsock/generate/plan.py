@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selsock.context import Context
@@ -11,10 +12,12 @@ from selsock.generate.configuration import Configuration
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
+from selsock.generate.listeners import Endpoint
 from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import Rendered, render, with_generation
+from selsock.generate.shares import CGROUP
 from selsock.generate.site import Site
 from selsock.mls.levels import Level
 from selsock.names import AbsolutePath, TypeName
@@ -29,10 +32,15 @@ MAPS = "var/lib/selsock/maps"  # and the maps that it names
 FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
 
+RUN_AS = (
+    UNITS + "selsock-run-as"
+)  # what the units for vhosts with run_as begin with; without such vhosts there are none
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
     (UNITS + "selsock@.service", "units/selsock@.service.j2"),
     (UNITS + "system-selsock.slice", "units/system-selsock.slice.j2"),
+    (UNITS + "selsock-run-as.socket", "units/selsock-run-as.socket.j2"),
+    (UNITS + "selsock-run-as@.service", "units/selsock-run-as@.service.j2"),
     (FILE_CONTEXTS, "policy/file_contexts.j2"),
 )
 
@@ -64,12 +72,14 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
 
     ``applied`` is the source that this is the configuration of, as ``Applied.compose`` gives it.
     """
+    apart = any(entry.run_as for entry in configuration.listen)
     values = {
         "limits": configuration.limits,
         "system": configuration.system,
-        "streams": [entry.stream for entry in configuration.listen],
-        "with_address": any(":" in entry.stream for entry in configuration.listen),
-        "unix": next((entry for entry in configuration.listen if entry.peer), None),
+        "apart": apart,
+        "delegate": any(name in site.vhost.limits for site in configuration.sites for name in CGROUP),
+        "connections": configuration.system.connections * (2 if apart else 1),
+        **listening(configuration.listen),
         "domains": configuration.domains,
         "by_name": {domain.name: domain for domain in configuration.domains},
         "entries": entries(configuration),
@@ -80,7 +90,12 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
         "password_files": password_files(configuration),
     }
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
-    found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
+    found = []
+    for path, template in TEMPLATES:
+        for_run_as = path.startswith(RUN_AS)
+        if apart or not for_run_as:
+            own = listening(entry for entry in configuration.listen if entry.run_as == for_run_as)
+            found.append(Artifact(path, 0o644, "", render(template, values | own).encode()))
     found.append(Artifact(APPLIED, 0o600, "", applied))
     if configuration.maps:
         found.append(Artifact(MAPS, 0o600, "", composed(configuration.maps)))
@@ -89,6 +104,16 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
     if ledger.numbers:
         found += [Artifact(path, 0o644, "", ledger.text().encode()) for path in (ledger_path.lstrip("/"), RANGES)]
     return Plan(tuple(sorted(found)), generation)
+
+
+def listening(entries: Iterable[Endpoint]) -> dict[str, object]:
+    """What a socket unit, and the policy, has to know of ``entries`` of ``listen``."""
+    given = tuple(entries)
+    return {
+        "streams": [entry.stream for entry in given],
+        "with_address": any(":" in entry.stream for entry in given),
+        "unix": next((entry for entry in given if entry.peer), None),
+    }
 
 
 def labels(configuration: Configuration) -> tuple[Label, ...]:

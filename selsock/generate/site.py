@@ -16,18 +16,24 @@ from selsock.generate.contents import Content, Entry, check_domains, entries, gi
 from selsock.generate.domains import Domain, Domains
 from selsock.generate.identities import parse_auth
 from selsock.generate.labels import Label, is_executable, parse_labels
+from selsock.generate.machine import SystemLimits
 from selsock.generate.maps import Maps
 from selsock.generate.partial import Auto, Partial, parse_parts
 from selsock.generate.places import parse_inside, parse_root, within
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Grant, SourceRule, parse_rules
+from selsock.generate.run_as import RunAs, parse_run_as
+from selsock.generate.shares import parse_shares
 from selsock.generate.source import BadSource, Mapping, Place, Scalar, mapping, scalar, sequence
 from selsock.identify.provider import Provider
 from selsock.mls.levels import Level
 from selsock.model import KINDS, Location, Vhost
 from selsock.names import AbsolutePath, HostName, TypeName
 
-VHOST = ("aliases", "root", "temporary", "domain", "range", "auth", "content", "contexts", "locations")
+VHOST = (
+    *("aliases", "root", "temporary", "domain", "range", "auth", "content", "contexts", "locations"),
+    *("run_as", "limits"),
+)
 LOCATION = ("domain", "range", "contexts", *KINDS)
 
 
@@ -57,6 +63,7 @@ class Site:
     source: Mapping
     idle_scripts: tuple[AbsolutePath, ...]
     assigned: bool
+    run_as: RunAs | None = None
 
     @property
     def files(self) -> tuple[AbsolutePath, ...]:
@@ -74,6 +81,7 @@ class Surroundings:
     rules: tuple[SourceRule, ...] | None
     ledger: Ledger
     maps: Maps
+    system: SystemLimits
 
 
 def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
@@ -88,7 +96,9 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
     basic = identities.basic if identities else None
     proxied = identities is not None and basic is None
-    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary, proxied)
+    run_as = parse_run_as(given)
+    numbers, limits = run_as.numbers if run_as else (), parse_shares(name, given, around.system)
+    vhost = Vhost((name, *names), builder.root, basic, locations, builder.temporary, proxied, numbers, limits)
     contexts = frozenset(builder.contexts)
     provider = identities.provider if identities else None
     return Site(
@@ -101,6 +111,7 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
         given,
         idle,
         builder.assigned,
+        run_as,
     )
 
 

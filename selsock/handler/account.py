@@ -3,10 +3,8 @@
 
 from selsock.cores import import_module, posix
 from selsock.errors import Challenge, PeerFault
-from selsock.model import Vhost
+from selsock.model import NOBODY, Vhost
 from selsock.names import UserName
-
-NOBODY = 65534
 
 
 def find(vhost: Vhost, user: UserName | None) -> "tuple[int, ...]":

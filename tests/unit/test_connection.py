@@ -25,7 +25,7 @@ from selsock.handler.serve import static
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
 from selsock.identify.provider import Provider
-from selsock.model import Basic, Location, Rule, Vhost
+from selsock.model import Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, identifying, wait_until
 from tests.unit.test_confine import Reloaded
@@ -50,14 +50,14 @@ class World:
         users = folder / "htpasswd"
         users.write_text(f"dog:{SECRET}\ncat:{SECRET}\nmouse:{SECRET}\nhare:plain\nmole:!{SECRET}\n")
         self.providers = {"dog.example": Provider("file", str(users))}
-        auth = Basic(Realm.parse("kennel"))
+        auth = Realm.parse("kennel")
         self.vhosts = [
             self.vhost("dog", ["dog.example", "www.dog.example"], auth),
             self.vhost("cat", ["cat.example"], None),
         ]
         self.recompile({"idle_seconds": 5})
 
-    def vhost(self, name: str, names: list[str], auth: Basic | None) -> Vhost:
+    def vhost(self, name: str, names: list[str], auth: Realm | None) -> Vhost:
         """A vhost with anonymous visitors, users of two kinds, an address, and a location for staff alone."""
 
         def user(context: Context, name: str) -> Rule:
@@ -694,7 +694,7 @@ def test_selinux_that_does_not_enforce(world: World, mode: str) -> None:
 def test_process_outside_its_own_domain(world: World) -> None:
     """The program lost its label, and init started it in a domain of another module."""
     world.kernel.context = "system_u:system_r:initrc_t:s0"
-    wanted = "running as system_u:system_r:initrc_t:s0, not selsock_t: restorecon the program, and restart the socket"
+    wanted = "running as system_u:system_r:initrc_t:s0, not selsock_t: restorecon it, and restart the socket"
     assert (503, errors.EXIT_POLICY, wanted) == failed(world)
     assert ["fault"] == world.journal.events()
 

@@ -174,7 +174,7 @@ def handled(folder: Path, table: OpenTable, asked: Asked, monkeypatch: pytest.Mo
     """What ``handle()`` decides: context and rule, or status and reason.  The service grants whoever asks."""
 
     def ask(question: bytes, secret: bytes | memoryview) -> tuple[str, str, list[str]]:
-        vhost = table.vhost(question.split(b"\t")[1].decode())
+        vhost = table.vhost(question.split(b"\t")[1].decode(), False)
         ceilings = {str(rule.context.level) for place in vhost.locations for rule in place.rules if rule.clearance}
         monkeypatch.setattr("selsock.identify.clearance.login", login)
         lines = [f"group {group}" for group in asked.groups or ()]

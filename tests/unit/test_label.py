@@ -8,7 +8,7 @@ from selsock.errors import Challenge, PeerFault, TableFault
 from selsock.handler.identify import Identity
 from selsock.handler.label import label
 from selsock.handler.table import locate
-from selsock.model import Basic, Location, Rule, Vhost
+from selsock.model import Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 
 DOG, CAT, ANY = (Context.parse(f"selsock_{name}_t:s0:c{place}") for place, name in enumerate(("dog", "cat", "any")))
@@ -35,7 +35,7 @@ def rule(
 
 def vhost(rules: list[Rule], default: Context | None = None, basic: bool = False, proxied: bool = False) -> Vhost:
     """A vhost with one location."""
-    auth = Basic(Realm.parse("kennel")) if basic else None
+    auth = Realm.parse("kennel") if basic else None
     names = (HostName.parse("dog.example"),)
     return Vhost(names, AbsolutePath.parse("/srv"), auth, (Location((), tuple(rules), default),), proxied=proxied)
 

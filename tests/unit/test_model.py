@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from selsock.context import Context
 from selsock.generate.records import location_lines, rule_fields, table_record, vhost_record
-from selsock.model import LIMITS, METHODS, Basic, Limits, Location, Rule, Table, Vhost
+from selsock.model import LIMITS, METHODS, Limits, Location, Rule, Table, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 
 contexts = st.sampled_from(["selsock_public_t:s0", "selsock_staff_t:s0:c0,c1", "a_t:s0:c0.c1023"]).map(Context.parse)
@@ -40,7 +40,7 @@ def vhosts(draw: st.DrawFn) -> Vhost:
     locations = tuple(
         Location(prefix, tuple(draw(st.lists(rules(), max_size=3))), draw(st.none() | contexts)) for prefix in ordered
     )
-    basic = draw(st.sampled_from([None, Basic(Realm("A b"))]))
+    basic = draw(st.sampled_from([None, Realm("A b")]))
     names = draw(st.lists(st.sampled_from(["a.example", "[::1]", "192.0.2.1"]), min_size=1, max_size=3, unique=True))
     proxied = basic is None and draw(st.booleans())
     return Vhost(tuple(map(HostName, names)), AbsolutePath("/srv/a"), basic, locations, proxied=proxied)

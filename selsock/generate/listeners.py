@@ -164,9 +164,9 @@ def check_beside(entry: Endpoint, other: Endpoint, node: Node) -> None:
             stream(node).refuse(f"another port than {other.stream}, since a proxy speaks on one of them")
         if entry.stream.port == other.stream.port and entry.run_as != other.run_as:
             stream(node).refuse(f"another port than {other.stream}, since one of them has run_as")
-    elif entry.peer and other.peer:
+    elif entry.peer and other.peer and entry.run_as == other.run_as:
         # SocketMode=, SocketUser= and SocketGroup= are the whole unit's.
-        stream(node).refuse("one UNIX socket at most")
+        stream(node).refuse("one UNIX socket at most, and one with run_as")
 
 
 def stream(node: Node) -> Node:

@@ -78,8 +78,8 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
         "system": configuration.system,
         "apart": apart,
         "delegate": any(name in site.vhost.limits for site in configuration.sites for name in CGROUP),
+        "sockets": [entry for entry in configuration.listen if entry.peer],
         "connections": configuration.system.connections * (2 if apart else 1),
-        **listening(configuration.listen),
         "domains": configuration.domains,
         "by_name": {domain.name: domain for domain in configuration.domains},
         "entries": entries(configuration),
@@ -107,7 +107,7 @@ def plan(configuration: Configuration, ledger: Ledger, ledger_path: str, applied
 
 
 def listening(entries: Iterable[Endpoint]) -> dict[str, object]:
-    """What a socket unit, and the policy, has to know of ``entries`` of ``listen``."""
+    """What a socket unit has to know of ``entries`` of ``listen``."""
     given = tuple(entries)
     return {
         "streams": [entry.stream for entry in given],

@@ -20,7 +20,7 @@ LEAST_MEMORY = Size("16M")  # with less, not even a file is served
 # getrlimit(2), and the least that lets this process serve a file.  Those of the first are numbers, those of the second
 # amounts of memory.
 COUNTED = {"cpu": 1, "nofile": 64, "nproc": 1, "sigpending": 0}
-MEASURED = {"as": Size("64M"), "core": Size("0K"), "data": Size("32M"), "fsize": Size("0K"), "stack": Size("128K")}
+MEASURED = {"as": Size("64M"), "core": None, "data": Size("32M"), "fsize": None, "stack": Size("128K")}
 # A vhost's bytes in the file of slots begin where its name says, so that another vhost's coming or going does not move
 # them: 40 bits of a hash, behind which there is room for this many.
 SLOTS = 1 << 22
@@ -61,10 +61,12 @@ def first_slot(name: HostName) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big") * SLOTS
 
 
-def amount(given: Scalar, least: Size, most: Size | None = None) -> int:
-    """An amount of memory in bytes.  Raises BadSource."""
+def amount(given: Scalar, least: Size | None, most: Size | None = None) -> int:
+    """An amount of memory in bytes, which is 0 only without a ``least``.  Raises BadSource."""
+    if least is None and given.text == "0":
+        return 0
     size = given.name(Size)
-    if size.bytes < least.bytes or (most is not None and size.bytes > most.bytes):
+    if (least is not None and size.bytes < least.bytes) or (most is not None and size.bytes > most.bytes):
         given.refuse(f"at least {least}" + (f", and at most {most}, which limits gives" if most else ""))
     return size.bytes
 

@@ -46,7 +46,7 @@ vhosts:
     locations: {/: {static: {}}, /cgi: {cgi: {directory: /cgi}}}
   held.example:
     root: /srv/dog
-    limits: {connections: 3, umask: "0027", rlimits: {nofile: 77, cpu: 9, fsize: 1M, as: 1G, core: 0K}}
+    limits: {connections: 3, umask: "0027", rlimits: {nofile: 77, cpu: 9, fsize: 1M, as: 1G, core: 0}}
     locations: {/: {static: {}}, /cgi: {cgi: {directory: /cgi}}, /app: {wsgi: {application: "who:application", python: [/code]}}}
   grouped.example:
     root: /srv/dog
@@ -89,7 +89,9 @@ FILES: Files = {
 
 def snippet() -> str:
     """How HAProxy routes, of docs/proxies.md."""
-    (found,) = re.findall(r"^```haproxy-hosts\n(.*?)^```$", (CHECKOUT / "docs/proxies.md").read_text(), re.M | re.S)
+    (found,) = re.findall(
+        r"^```haproxy-hosts\n(.*?)^```$", (CHECKOUT / "docs/proxies.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     return str(found)
 
 

@@ -657,7 +657,7 @@ def test_table_cut_short(world: World, length: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"format\t4", b"format\t1", "table: of another format than 4"),
+        (b"format\t5", b"format\t4", "table: of another format than 5"),
         (b"selinux\trequired", b"selinux\trequireD", "table: incomplete"),
         (b"selinux\trequired", b"selinuX\trequired", "table: incomplete"),
         (b"fields\t100", b"fieldS\t100", "table: incomplete"),

@@ -19,8 +19,8 @@ from selsock.handler import identify as module
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
 from selsock.handler.identify import Identity, identify
-from selsock.identify.provider import Provider
 from selsock.handler.serve.requests import recognise
+from selsock.identify.provider import Provider
 from selsock.model import Limits, Location, Vhost
 from selsock.names import AbsolutePath, HostName, Realm
 from tests.unit.fakes import compile_table, identifying

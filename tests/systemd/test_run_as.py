@@ -11,10 +11,11 @@ import pytest
 
 from tests.machines.commands import CHECKOUT
 from tests.machines.evidence import reporter
-from tests.machines.install import Files, install_selsock, stage
+from tests.machines.install import Files, install_selsock, stage, write_files
 from tests.machines.journal import Entry
 from tests.machines.native import NativeMachine
 from tests.machines.trees import overlay, run_in, tree
+from tests.systemd.conftest import Boot
 
 ACCOUNTS = """
 groupadd --gid 2000 pack
@@ -25,8 +26,8 @@ VHOST_YAML = """selinux: optional
 listen:
   - 80
   - {address: 8081, run_as: true}
-  - {unix: /run/selsock/http.sock, user: haproxy, peer: {user: haproxy, type: haproxy_t}, proxy: protocol}
-  - {unix: /run/selsock/as.sock, user: haproxy, peer: {user: haproxy, type: haproxy_t}, proxy: protocol, run_as: true}
+  - {address: "192.0.2.1:8080", proxy: protocol, from: 192.0.2.10}
+  - {address: "192.0.2.1:8443", proxy: protocol, from: 192.0.2.10, run_as: true}
 limits: {connections: 40, connections_per_second: 1000, connections_per_source: 0, memory: 256M}
 domains: {public: {python: true, execute: true}}
 default_context: public:s0
@@ -95,17 +96,26 @@ def snippet() -> str:
     return str(found)
 
 
-@pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[NativeMachine]:
-    """One with two customers' accounts, and HAProxy."""
-    with overlay(tree(f"{request.param}-proxy", reporter(pytestconfig))) as root:
+@pytest.fixture(scope="module")
+def machine(suite: str, pytestconfig: pytest.Config) -> Iterator[NativeMachine]:
+    """One with two customers' accounts."""
+    with overlay(tree(suite, reporter(pytestconfig))) as root:
         run_in(root, ["sh", "-euc", ACCOUNTS])
         install_selsock(root)
-        stage(root, VHOST_YAML, {**FILES, "/etc/haproxy/haproxy.cfg": (snippet().encode(), 0o644)})
+        stage(root, VHOST_YAML, FILES)
         run_in(root, ["chown", "dog:dog", "/srv/dog/private.html"])
-        with NativeMachine(root, f"native-{request.param}-run-as") as machine:
-            machine.run(["systemctl", "restart", "haproxy.service"])
+        with NativeMachine(root, f"native-{suite}-run-as") as machine:
             yield machine
+
+
+@pytest.fixture(scope="module")
+def front(machine: NativeMachine, boot: Boot) -> Iterator[NativeMachine]:
+    """Another one, with HAProxy."""
+    with boot(purpose="proxy") as front:
+        front.link(machine, "192.0.2.10", "192.0.2.1")
+        write_files(front.root, {"/etc/haproxy/haproxy.cfg": (snippet().encode(), 0o644)})
+        front.run(["systemctl", "restart", "haproxy.service"])
+        yield front
 
 
 def get(machine: NativeMachine, host: str, path: str = "/", port: int = 8081, user: str = "") -> tuple[int, str, str]:
@@ -113,7 +123,7 @@ def get(machine: NativeMachine, host: str, path: str = "/", port: int = 8081, us
     token = base64.b64encode(f"{user}:secret".encode()).decode()
     field = f"Authorization: Basic {token}\r\n" if user else ""
     with machine.connect(port, timeout=30) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}.example\r\nConnection: close\r\n{field}\r\n".encode())
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}.example\r\n{field}\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     head, _, content = answer.partition("\r\n\r\n")
     return int(answer.split(" ")[1]), head, content
@@ -192,13 +202,14 @@ def test_other_listeners_answer_421(machine: NativeMachine, host: str, port: int
 
 
 @pytest.mark.parametrize(("host", "uid"), [("dog", "1501"), ("plain", "")])
-def test_haproxy_routes_by_host(machine: NativeMachine, host: str, uid: str) -> None:
-    """To the socket of the kind that serves it; the address is the visitor's."""
+def test_haproxy_routes_by_host(machine: NativeMachine, front: NativeMachine, host: str, uid: str) -> None:
+    """To the listener of the kind that serves it; the address is the visitor's."""
     after = machine.cursor()
-    status, _, content = get(machine, host, "/cgi/who", port=8000)
-    assert (status, uid in content.splitlines()[0]) == (200, True)
+    url = f"http://{host}.example:8000/cgi/who"
+    content = front.run(["curl", "--silent", "--fail", "--connect-to", "::192.0.2.10:", url]).stdout
+    assert uid in content.splitlines()[0]
     (record,) = machine.journal("SELSOCK_EVENT=decision", after=after)
-    assert record["SELSOCK_ADDRESS"] == "127.0.0.1"
+    assert record["SELSOCK_ADDRESS"] == "192.0.2.10"
     unit = "selsock-run-as@" if uid else "selsock@"
     assert record["_SYSTEMD_UNIT"].startswith(unit)
 

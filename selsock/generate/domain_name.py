@@ -29,5 +29,6 @@ class DomainName(Name):
 SERVICES = ("identify", "pam", "sql")
 RESERVED_DOMAINS = (
     *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime"),
+    *("run_as", "run_as_exec", "slots"),
     *(f"{name}{kind}" for name in SERVICES for kind in ("", "_exec", "_runtime")),
 )

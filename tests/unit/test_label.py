@@ -4,7 +4,7 @@
 import pytest
 
 from selsock.context import Context, Level
-from selsock.errors import Challenge, PeerFault, TableFault
+from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
 from selsock.handler.label import label
 from selsock.handler.table import locate
@@ -284,9 +284,3 @@ def test_location_is_the_longest_prefix_by_whole_segments(path: tuple[str, ...],
     locations = tuple(Location(prefix, (), None) for prefix in (("staff", "dog"), ("staff",), ()))
     names = (HostName.parse("dog.example"),)
     assert found == locate(Vhost(names, AbsolutePath.parse("/srv"), None, locations), path).prefix
-
-
-def test_vhost_without_a_location_is_the_tables_fault() -> None:
-    """It can not be compiled, and does not pass if it comes to be."""
-    with pytest.raises(TableFault):
-        locate(Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv"), None, ()), ("a",))

@@ -167,8 +167,8 @@ SETTINGS = table_record(Table("0123456789abcdef", True, Limits()))
     "record",
     [
         b"",
-        SETTINGS.replace(b"format\t4", b"format\t1"),
-        SETTINGS.replace(b"format\t4\n", b""),
+        SETTINGS.replace(b"format\t5", b"format\t4"),
+        SETTINGS.replace(b"format\t5\n", b""),
         SETTINGS.replace(b"generation\t0123456789abcdef\n", b""),
         SETTINGS.replace(b"required", b"permissive"),
         SETTINGS.replace(b"requests\t100\n", b""),

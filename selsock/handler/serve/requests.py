@@ -34,11 +34,6 @@ def serve_requests(
 ) -> None:
     """Serve the request of ``head``, and those that follow it on the connection.  Raises PeerFault or OwnFault."""
 
-    if confined.vhost.limits:
-        from selsock.handler.serve.restrain import restrain
-
-        restrain(confined)
-
     def reach(path: "tuple[str, ...]") -> Location | None:
         return within("GET", path, confined, identity, client, decision)
 

@@ -169,7 +169,13 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
 
 def is_outdated() -> bool:
     """Whether systemd has read a unit of ours in another form than it has on the disk.  Raises MachineFault."""
-    units = ["selsock.socket", "selsock@0.service", "selsock-run-as.socket", "selsock-run-as@0.service", "system-selsock.slice"]
+    units = [
+        "selsock.socket",
+        "selsock@0.service",
+        "selsock-run-as.socket",
+        "selsock-run-as@0.service",
+        "system-selsock.slice",
+    ]
     return "yes" in run(["systemctl", "show", "--property=NeedDaemonReload", "--value", *units]).split()
 
 

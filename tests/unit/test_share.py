@@ -5,6 +5,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -198,3 +199,15 @@ def test_a_limit_that_is_refused_serves_nobody(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(resource, "setrlimit", setrlimit)
     with pytest.raises(LimitFault, match="RLIMIT_NOFILE of dog.example: Operation not permitted"):
         restrain(Confined("c", vhost({"RLIMIT_NOFILE": 100}), HeadBuffer(16)))
+
+
+@pytest.mark.parametrize(
+    ("limits", "loaded"), [({"connections": 1, "slots": 0, "umask": 0o27}, False), ({"RLIMIT_CPU": 1}, True)]
+)
+def test_a_file_is_loaded_above_the_line_and_only_for_rlimits(limits: dict[str, int], loaded: bool) -> None:
+    """In an interpreter that has not loaded it; and there ``restrain`` finds it."""
+    root = str(Path(__file__).parents[2])
+    script = f"import sys; sys.path.append({root!r}); from selsock.handler.serve.dispatch import Handlers\n"
+    script += f"Handlers('static', {limits!r}); print('resource' in sys.modules)"
+    done = subprocess.run(["/usr/bin/python3", "-ISBc", script], check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == f"{loaded}\n"

@@ -31,7 +31,7 @@ class Handlers:
         if limits:
             from selsock.handler.serve import restrain
 
-            restrain.load()
+            restrain.load(limits)
             self.restrain = restrain.restrain
         self.found: Final[dict[str, Serve]] = {"static": static.serve}
         self.of(kind)

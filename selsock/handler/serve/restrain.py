@@ -8,9 +8,10 @@ from selsock.handler.confine import Confined
 RESOURCE = "resource"
 
 
-def load() -> None:
-    """Load what ``restrain`` needs, which is a file: above the line."""
-    import_module(RESOURCE)
+def load(limits: "dict[str, int]") -> None:
+    """Load what ``restrain`` needs for ``limits``, which is a file: above the line."""
+    if any(name.startswith("RLIMIT_") for name in limits):
+        import_module(RESOURCE)
 
 
 def restrain(confined: Confined) -> None:
@@ -18,11 +19,11 @@ def restrain(confined: Confined) -> None:
 
     What is lower already stays as it is.  Raises LimitFault.
     """
-    resource = import_module(RESOURCE)
     for name, most in confined.vhost.limits.items():
         if name == "umask":
             posix.umask(most)
         elif name.startswith("RLIMIT_"):
+            resource = import_module(RESOURCE)  # which has been loaded
             kind = getattr(resource, name)
             hard = resource.getrlimit(kind)[1]
             least = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -279,9 +279,12 @@ def test_a_slot_is_free_when_its_process_is_killed(machine: NativeMachine) -> No
 
 
 def test_a_child_that_stays_holds_no_slot(machine: NativeMachine) -> None:
-    """It is killed with its unit; so the slot is watched, by its lock, while the child is alive: the process is stopped."""
+    """Twice as many visits as there may be, each of which leaves a program running until its unit is ended.
+
+    One that outlives its parent is in tests/unit/test_share.py.
+    """
     assert wait_for(machine, 200) == 200
-    for _ in range(6):  # twice as many as there may be
+    for _ in range(6):
         assert wait_for(machine, 200) == 200
         assert get(machine, "held", "/cgi/staying", port=80)[2] == "started\n"
 

@@ -168,7 +168,10 @@ install-selsock: $(MAN_PAGES) build/welcome
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/policy policy/*.j2
 	$(COMPILE)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/selsock
-	sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/serve
+	# The same program in two files, for the two domains that its process may begin in.
+	for program in serve serve-as; do \
+		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
+	done
 	for program in $(SERVICES); do \
 		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
 	done

@@ -10,16 +10,15 @@ from selsock.cores import Final
 # Exit statuses of an instance.  0, 10 and 11 are ordinary (SuccessExitStatus= in the unit); the others mean that this
 # machine has something to mend, and show as a failed unit in the journal.
 EXIT_SERVED = 0  # answered, or closed so that the client comes again on a connection of its own
-EXIT_REFUSED = 10  # the peer's fault: a 4xx, 501 or 505 was sent
+EXIT_REFUSED = 10  # not ours: a 4xx, 501 or 505 was sent, or 503 where a vhost has all connections that it may have
 EXIT_GONE = 11  # the peer left, or was too slow to take its answer
 EXIT_TABLE = 20  # the compiled table is missing, cut short or of another format
 EXIT_POLICY = 21  # SELinux is disabled or permissive, or the policy is of another generation
 EXIT_CONFINE = 22  # the context could not be entered
 EXIT_IDENTITY = 23  # nobody can tell whether a password is right
 EXIT_ADOPT = 24  # started by something that is not systemd's Accept=yes, or the journal is out of reach
+EXIT_LIMIT = 25  # a limit of a vhost could not be set
 EXIT_BUG = 70  # a defect of selsock (EX_SOFTWARE of sysexits.h)
-
-ORDINARY_EXITS = (EXIT_REFUSED, EXIT_GONE)
 
 
 class PeerFault(Exception):
@@ -42,11 +41,12 @@ class Challenge(PeerFault):
 
 
 class Limited(PeerFault):
-    """429 (RFC 6585 §4): too many passwords from this address were wrong.  ``words`` are seconds to wait, and a reason."""
+    """429 (RFC 6585 §4): too many passwords from this address were wrong; or 503: others have what there is of something.
+    ``words`` are seconds to wait, and a reason."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, status: int = 429) -> None:
         seconds, _, reason = words.partition(" ")
-        super().__init__(429, reason)
+        super().__init__(status, reason)
         self.seconds: Final = seconds
 
 
@@ -92,6 +92,12 @@ class IdentityFault(OwnFault):
     """Who it is cannot be told: nobody answers, or what he reads is missing, unreadable, or holds what cannot be checked."""
 
     exit_status = EXIT_IDENTITY
+
+
+class LimitFault(OwnFault):
+    """A limit of a vhost could not be set: what would not be held to it is not served."""
+
+    exit_status = EXIT_LIMIT
 
 
 class ConfineFault(OwnFault):

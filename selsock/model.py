@@ -11,7 +11,12 @@ from selsock.context import Context, Level
 from selsock.cores import Final
 from selsock.names import AbsolutePath, HostName, Network, Realm, TypeName, UserName
 
-TABLE_FORMAT = "4"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Words = tuple[str, ...]
+    Pairs = tuple[tuple[str, str], ...]
+
+TABLE_FORMAT = "5"
 
 # Without CONNECT: no tunnel begins here, and where one was refused, what follows the head is read in two ways.
 METHODS = (
@@ -21,6 +26,7 @@ METHODS = (
 
 # How a location's content is made, each in the module of that name.
 KINDS = ("static", "wsgi", "cgi")
+NOBODY = 65534  # the uid of no user's, nobody's, and of those that do not fit
 CERTIFICATE = b":certificate"  # in place of the name of a field
 
 
@@ -138,11 +144,11 @@ class Location:
 
     def __init__(
         self,
-        prefix: "tuple[str, ...]",
+        prefix: "Words",
         rules: "tuple[Rule, ...]",
         default: Context | None,
         kind: str = "static",
-        options: "tuple[tuple[str, str], ...]" = (),
+        options: "Pairs" = (),
     ) -> None:
         self.prefix: Final = prefix
         self.rules: Final = rules
@@ -156,33 +162,36 @@ class Location:
         return "/" + "/".join(self.prefix)
 
 
-class Basic:
-    """Basic authentication (RFC 7617).  The service that knows the passwords reads where they are itself."""
-
-    __slots__ = ("realm",)
-
-    def __init__(self, realm: Realm) -> None:
-        self.realm: Final = realm
+# The lines of a vhost's record above those of its locations.
+VHOST_LINES = {"names", "root", "temporary", "basic", "proxy", "run_as", "limits"}
 
 
 class Vhost:
     """A virtual host: the names that it answers to (its own first), its document root, and who may enter what.
 
-    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.  A visitor signs in by
-    ``basic``, or is who a proxy says that he is, if ``proxied``.
+    ``temporary`` is the directory for temporary files of what it runs, which no other vhost shares.  A visitor signs in
+    for the realm ``basic`` (RFC 7617), or is who a proxy says that he is, if ``proxied``.
+
+    ``run_as`` says as which account of this machine it is served: empty for user selsock; else the lowest uid that is no
+    system's, and behind it uid, gid and all groups, or nothing for the account of whoever has signed in.  ``limits`` has
+    what one connection, and all of them together, may take: see ``handler/share`` and ``handler/serve/restrain``.
     """
 
-    __slots__ = ("basic", "locations", "names", "proxied", "root", "temporary")
+    __slots__ = ("basic", "limits", "locations", "names", "proxied", "root", "run_as", "temporary")
 
     def __init__(
         self,
         names: "tuple[HostName, ...]",
         root: AbsolutePath,
-        basic: Basic | None,
+        basic: Realm | None,
         locations: "tuple[Location, ...]",
         temporary: AbsolutePath | None = None,
         proxied: bool = False,
+        run_as: "tuple[int, ...]" = (),
+        limits: "dict[str, int] | None" = None,
     ) -> None:
+        self.run_as: Final = run_as
+        self.limits: Final = limits or {}
         self.temporary: Final = temporary
         self.proxied: Final = proxied
         self.names: Final = names
@@ -198,51 +207,36 @@ class Vhost:
     @classmethod
     def parse(cls, record: bytes) -> "Vhost":
         """The vhost of a record.  Raises ValueError; what is not exactly as written there is no vhost."""
-        lines = [line.split("\t") for line in record.decode().split("\n")]
-        if len(lines) < 4 or lines.pop() != [""] or lines[0][0] != "names" or lines[1][0] != "root":
-            raise ValueError("expected the lines names, root, …, location")
-        own, *aliases = (HostName.parse(name) for name in lines[0][1:])
-        (root,) = lines[1][1:]
-        basic = temporary = None
-        rest = lines[2:]
-        if rest[0][0] == "temporary":
-            _, directory = rest.pop(0)
-            temporary = AbsolutePath.parse(directory)
-        if rest and rest[0][0] == "basic":
-            _, realm = rest.pop(0)
-            basic = Basic(Realm.parse(realm))
-        if proxied := rest[:1] == [["proxy"]]:
-            rest.pop(0)
-        return cls((own, *aliases), AbsolutePath.parse(root), basic, parse_locations(rest), temporary, proxied)
+        text = record.decode()
+        head, *places = text.removesuffix("\n").split("\nlocation\t")
+        given = dict(line.split("\t", 1) for line in head.split("\n"))
+        whole = text[-1:] == "\n" and len(given) > head.count("\n")  # and no line twice
+        locations = tuple(parse_location(place) for place in places)
+        lengths = [len(location.prefix) for location in locations]
+        ordered = lengths == sorted(lengths, reverse=True) and lengths[-1:] == [0]
+        if not whole or not ordered or not {"names", "root"} <= given.keys() <= VHOST_LINES:
+            raise ValueError("expected the lines names, root, …, and locations, longest prefix first, / last")
+        names = tuple(HostName.parse(name) for name in given["names"].split("\t"))
+        basic = Realm.parse(given["basic"]) if "basic" in given else None
+        temporary = AbsolutePath.parse(given["temporary"]) if "temporary" in given else None
+        run_as, words = tuple(map(int, given.get("run_as", "").split())), given.get("limits", "").split()
+        limits = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+        return cls(
+            names, AbsolutePath.parse(given["root"]), basic, locations, temporary, "proxy" in given, run_as, limits
+        )
 
 
-def parse_locations(lines: "list[list[str]]") -> "tuple[Location, ...]":
-    """The locations of a vhost's record, each a line ``location``, a line of its kind, and lines ``rule``.
+def parse_location(text: str) -> Location:
+    """One location of a vhost's record: its path and default context, a line of its kind, and lines ``rule``.
 
     Raises ValueError.
     """
-    starts = [place for place, line in enumerate(lines) if line[0] == "location"]
-    if not starts or starts[0] != 0:
-        raise ValueError("expected a line location")
-    found = [parse_location(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    lengths = [len(location.prefix) for location in found]
-    if lengths[-1] or lengths != sorted(lengths, reverse=True):
-        raise ValueError("expected locations, longest prefix first, / last")
-    return tuple(found)
-
-
-def parse_location(lines: "list[list[str]]") -> Location:
-    """One location.  Raises ValueError."""
-    (_, path, default), (kind, *options), *rules = lines
+    (path, default), (kind, *options), *rules = (line.split("\t") for line in text.split("\n"))
     if kind not in KINDS or any(rule[0] != "rule" for rule in rules):
         raise ValueError(f"expected one of {', '.join(KINDS)} and then rules below location {path}")
-    return Location(
-        tuple(segment for segment in path.split("/") if segment),
-        tuple(Rule.parse(rule) for rule in rules),
-        Context.parse(default) if default else None,
-        kind,
-        tuple(zip(options[::2], options[1::2], strict=True)),
-    )
+    segments = tuple(segment for segment in path.split("/") if segment)
+    found, pairs = tuple(Rule.parse(rule) for rule in rules), tuple(zip(options[::2], options[1::2], strict=True))
+    return Location(segments, found, Context.parse(default) if default else None, kind, pairs)
 
 
 class Listener:
@@ -273,12 +267,16 @@ class Listener:
 
 
 class Table:
-    """The record ``table``: of which policy generation the table is, whether SELinux is required, the limits, and the
-    ``fields`` by which proxies name visitors: names in lower case.  They are taken out of every request."""
+    """The record ``table``: of which policy generation the table is, whether SELinux is required, the limits, the
+    ``fields`` by which proxies name visitors: names in lower case, which are taken out of every request; and ``apart``, the
+    ports and paths of the listeners that serve vhosts with ``run_as``, and no others."""
 
-    __slots__ = ("fields", "generation", "limits", "required")
+    __slots__ = ("apart", "fields", "generation", "limits", "required")
 
-    def __init__(self, generation: str, required: bool, limits: Limits, fields: "tuple[bytes, ...]" = ()) -> None:
+    def __init__(
+        self, generation: str, required: bool, limits: Limits, fields: "tuple[bytes, ...]" = (), apart: "Words" = ()
+    ) -> None:
+        self.apart: Final = apart
         self.fields: Final = fields
         self.generation: Final = generation
         self.required: Final = required
@@ -292,7 +290,7 @@ class Table:
             raise ValueError(f"of another format than {TABLE_FORMAT}")
         generation = values.pop("generation", "")
         mode = values.pop("selinux", "")
-        fields = tuple(values.pop("told", "").encode().split())
+        fields, apart = tuple(values.pop("told", "").encode().split()), tuple(values.pop("run_as", "").split())
         if mode not in ("required", "optional") or not generation or values.keys() != LIMITS.keys():
             raise ValueError("incomplete")
-        return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}), fields)
+        return cls(generation, mode == "required", Limits({name: int(values[name]) for name in LIMITS}), fields, apart)

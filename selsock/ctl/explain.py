@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from selsock.context import Context, Level
 from selsock.errors import Challenge, OwnFault, PeerFault
+from selsock.handler.account import find
 from selsock.handler.identify import Identity
 from selsock.handler.label import label, matches
 from selsock.handler.table import OpenTable, locate
@@ -76,7 +77,9 @@ def explain(table: OpenTable, asked: Asked) -> Explanation:
     found = Explanation()
     try:
         target = parse_target(method, asked.path.encode())
-        vhost = table.vhost(parse_host(asked.host.encode(), target, 1))
+        host = parse_host(asked.host.encode(), target, 1)
+        named = table.look(f"host {host}", Vhost.parse)
+        vhost = table.vhost(host, named is not None and bool(named.run_as))
         found = Explanation(vhost.name)
         identity, notes = identity_of(asked, vhost, table)
         groups = tuple(sorted(identity.groups))
@@ -86,6 +89,7 @@ def explain(table: OpenTable, asked: Asked) -> Explanation:
         rules = judged(identity, asked, location)
         found = Explanation(vhost.name, location.path, identity.user or "", groups, rules, notes=notes)
         decision = label(identity, asked.method, asked.address, vhost, location)
+        notes += as_account(vhost, identity)
     except (PeerFault, OwnFault) as fault:
         return refused(found, fault.status, fault.reason, isinstance(fault, Challenge))
     except Unable as fault:
@@ -93,6 +97,14 @@ def explain(table: OpenTable, asked: Asked) -> Explanation:
     return Explanation(
         found.vhost, found.location, found.user, groups, rules, decision.context, decision.rule, notes=notes
     )
+
+
+def as_account(vhost: Vhost, identity: Identity) -> tuple[str, ...]:
+    """As which account of this machine ``vhost`` is served, if it has ``run_as``.  Raises as ``find``."""
+    if not vhost.run_as:
+        return ()
+    uid, gid, *groups = find(vhost, identity.user)
+    return (f"served as uid {uid}, gid {gid}, groups {' '.join(map(str, groups))}, on listeners with run_as alone",)
 
 
 def refused(found: Explanation, status: int, reason: str, challenge: bool) -> Explanation:

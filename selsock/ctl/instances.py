@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connections that there are: who, where, since when, and in which context, as the kernel has it.
 
-vhost and user are from the decision in the journal, which counts only if journald says that selsock_t wrote it: what a
+vhost and user are from the decision in the journal, which counts only if journald says that selsock_t or selsock_run_as_t wrote it: what a
 tenant writes is its claim.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from selsock.generate.faults import MachineFault
-from selsock.handler.kernel import OWN_TYPE
+from selsock.handler.kernel import OWN_TYPES
 
-PATTERN = "selsock@*.service"
+PATTERNS = ("selsock@*.service", "selsock-run-as@*.service")
 PROPERTIES = ("Id", "MainPID", "Description", "ActiveEnterTimestampMonotonic", "InvocationID")
 COLUMNS = ("unit", "address", "vhost", "user", "context", "seconds")
 
@@ -82,7 +82,7 @@ def instances() -> Iterator[Instance]:
 
 def units() -> list[dict[str, str]]:
     """The properties of each instance, as systemctl(1) shows them.  Raises MachineFault."""
-    command = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", PATTERN]
+    command = ["systemctl", "show", f"--property={','.join(PROPERTIES)}", *PATTERNS]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise MachineFault(f"systemctl failed with status {done.returncode}: {done.stderr.strip()}")
@@ -101,7 +101,7 @@ def context_of(pid: int) -> str:
 def decision(invocation: str) -> dict[str, Any]:
     """The fields of the last decision of the instance with this invocation; none without one.
 
-    Where SELinux is, it has to be of selsock_t.  Raises MachineFault without systemd's binding.
+    Where SELinux is, it has to be of one of ``OWN_TYPES``.  Raises MachineFault without systemd's binding.
     """
     try:
         from systemd import journal  # type: ignore[import-untyped]  # no stubs
@@ -113,6 +113,6 @@ def decision(invocation: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for entry in reader:
             context = str(entry.get("_SELINUX_CONTEXT", "")).split(":")
-            if len(context) < 3 or context[2] == OWN_TYPE:
+            if len(context) < 3 or context[2] in OWN_TYPES:
                 found = entry
     return found

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selsock.context import Context
-from selsock.handler.kernel import ACCESS, ANSWER_BYTES, OWN_TYPE, PROCESS, Kernel, exchange, is_of
+from selsock.handler.kernel import ACCESS, ANSWER_BYTES, OWN_TYPES, PROCESS, Kernel, exchange, is_of
 
 DYNTRANSITION = "/sys/fs/selinux/class/process/perms/dyntransition"
 
@@ -31,7 +31,7 @@ def transition(kernel: Kernel, context: Context, generation: str, required: bool
         if not kernel.knows(target):
             return Transition(False, f"the loaded policy knows no context {target}")
         if not is_allowed(target):
-            return Transition(False, f"{OWN_TYPE} may not enter it by the loaded policy")
+            return Transition(False, f"{OWN_TYPES[0]} may not enter it by the loaded policy")
         if kernel.is_permissive(target):
             return Transition(False, f"the domain {context.type} is permissive")
         if not is_of(kernel, generation):
@@ -42,9 +42,9 @@ def transition(kernel: Kernel, context: Context, generation: str, required: bool
 
 
 def is_allowed(target: str) -> bool:
-    """Whether the handler's domain has process dyntransition to ``target``.  Raises OSError, ValueError."""
+    """Whether the handler's domain has process dyntransition to ``target``; both have the same.  Raises OSError, ValueError."""
     process = int(exchange(PROCESS, b"", ANSWER_BYTES))
     bit = 1 << int(exchange(DYNTRANSITION, b"", ANSWER_BYTES)) - 1
-    question = f"system_u:system_r:{OWN_TYPE}:s0 {target} {process} 0"
+    question = f"system_u:system_r:{OWN_TYPES[0]}:s0 {target} {process} 0"
     allowed, *_ = exchange(ACCESS, question.encode(), ANSWER_BYTES).split()
     return bool(int(allowed, 16) & bit)

@@ -22,7 +22,17 @@ from selsock.generate.drain import starting
 from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, relabel
 from selsock.generate.libselinux import Selinux
-from selsock.generate.plan import TABLE, UNITS, Artifact, Plan, directories, password_files, services
+from selsock.generate.plan import (
+    RUN_AS,
+    TABLE,
+    TEMPLATES,
+    UNITS,
+    Artifact,
+    Plan,
+    directories,
+    password_files,
+    services,
+)
 from selsock.generate.policy_store import RETIRED, drop, load
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import share
@@ -53,29 +63,37 @@ def apply(
         # User and directory have to exist before the table is written.
         run(["systemd-sysusers", CONF])
         run(["systemd-tmpfiles", "--create", CONF])
-        late = [artifact for artifact in plan.artifacts if not is_early(artifact)]
-        with Transaction(root) as transaction:
-            transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
-            if enabled:
-                load(plan, selinux, say, root)
-            make(directories(configuration), root, labelled=enabled)
-            if enabled:
-                relabel(configuration, selinux, say, root, whole)
-            share(configuration, say, root)
-            changed = transaction.commit()
+        changed = put(configuration, plan, selinux if enabled else None, say, root, whole)
         before = starting()
         for place in (*early, *changed):
             say(f"wrote {place}")
         forget(root, say, (artifact.path for artifact in plan.artifacts))
-        reload_units(changed, say)
-        start(services(configuration), say)
+        reload_units((*changed, *retire(plan, root, say)), say)
+        apart = any(artifact.path.startswith(RUN_AS) for artifact in plan.artifacts)
+        start((*services(configuration), *["run-as"] * apart), say)
         record(plan)
         if enabled:
             drop(before, say, root)
-    restart = any(place.name == "selsock.socket" for place in changed)
+    restart = any(place.suffix == ".socket" for place in changed)
     say(
         f"next, if it is not so yet: systemctl enable {'selsock.socket; systemctl restart' if restart else '--now'} selsock.socket"
     )
+
+
+def put(
+    configuration: Configuration, plan: Plan, selinux: Selinux | None, say: Say, root: Path, whole: bool
+) -> list[Path]:
+    """Load the policy, label, and put the files in place, the table last; return which.  ``selinux`` None: it is off."""
+    late = [artifact for artifact in plan.artifacts if not is_early(artifact)]
+    with Transaction(root) as transaction:
+        transaction.stage(sorted(late, key=lambda artifact: artifact.path == TABLE))
+        if selinux:
+            load(plan, selinux, say, root)
+        make(directories(configuration), root, labelled=selinux is not None)
+        if selinux:
+            relabel(configuration, selinux, say, root, whole)
+        share(configuration, say, root)
+        return transaction.commit()
 
 
 @contextmanager
@@ -148,6 +166,22 @@ def is_usable(selinux: Selinux, required: bool, say: Say) -> bool:
     return True
 
 
+def retire(plan: Plan, root: Path, say: Say) -> list[Path]:
+    """Stop listening for vhosts with ``run_as``, and delete the units for them, where ``plan`` has none; return which.
+
+    Raises MachineFault, OSError.
+    """
+    wanted = {artifact.path for artifact in plan.artifacts}
+    places = [root / path for path, _ in TEMPLATES if path.startswith(RUN_AS) and path not in wanted]
+    gone = [place for place in places if place.exists() and is_ours(place)]
+    if gone and is_booted():
+        run(["systemctl", "stop", "selsock-run-as.socket"])
+    for place in gone:
+        place.unlink()
+        say(f"removed {place}")
+    return gone
+
+
 def reload_units(changed: Iterable[Path], say: Say) -> None:
     """Let systemd read its units again, if one of them changed, now or in a run that was interrupted.
 
@@ -160,7 +194,13 @@ def reload_units(changed: Iterable[Path], say: Say) -> None:
 
 def is_outdated() -> bool:
     """Whether systemd has read a unit of ours in another form than it has on the disk.  Raises MachineFault."""
-    units = ["selsock.socket", "selsock@0.service", "system-selsock.slice"]
+    units = [
+        "selsock.socket",
+        "selsock@0.service",
+        "selsock-run-as.socket",
+        "selsock-run-as@0.service",
+        "system-selsock.slice",
+    ]
     return "yes" in run(["systemctl", "show", "--property=NeedDaemonReload", "--value", *units]).split()
 
 

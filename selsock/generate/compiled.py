@@ -17,7 +17,8 @@ from selsock.model import Table, Vhost
 def compile_table(configuration: Configuration, generation: str) -> bytes:
     """The table of ``configuration``, for a policy of ``generation``."""
     fields = tuple(sorted({name.encode() for entry in configuration.listen for name in entry.fields}))
-    table = Table(generation, configuration.required, configuration.limits, fields)
+    apart = tuple(sorted({entry.name for entry in configuration.listen if entry.run_as}))
+    table = Table(generation, configuration.required, configuration.limits, fields, apart)
     records = [(b"table", table_record(table))]
     records += [(f"listener {entry.name}".encode(), entry.record()) for entry in configuration.listen if entry.marked]
     for given in configuration.maps:

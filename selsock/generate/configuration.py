@@ -60,6 +60,7 @@ def configure(source: Mapping, file: str, ledger: Ledger, maps: Maps | None = No
         ledger,
         maps,
         tenants(vhosts, ledger),
+        system,
     )
     sites = tuple(
         parse_vhost(vhosts.keys[name].name(HostName), mapping(node), around) for name, node in vhosts.values.items()

@@ -21,6 +21,7 @@ def check(configuration: Configuration) -> None:
     check_password_files(configuration.sites)
     check_maps(configuration)
     check_proxied(configuration)
+    check_run_as(configuration)
     check_pairs(configuration)
     check_logins(configuration.sites)
 
@@ -85,6 +86,16 @@ def check_proxied(configuration: Configuration) -> None:
         if site.vhost.proxied:
             problem = "expected a listener with remote_user or certificate, since auth has proxy, not none"
             raise BadSource(site.source.require("auth").place, problem)
+
+
+def check_run_as(configuration: Configuration) -> None:
+    """No vhost waits for a listener of the kind that alone may serve it."""
+    if any(entry.run_as for entry in configuration.listen):
+        return
+    for site in configuration.sites:
+        if site.run_as:
+            problem = "expected a listener with run_as: true, since this vhost has run_as, not none"
+            raise BadSource(site.source.require("run_as").place, problem)
 
 
 def check_maps(configuration: Configuration) -> None:

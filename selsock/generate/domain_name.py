@@ -31,5 +31,6 @@ class DomainName(Name):
 SERVICES = ("identify", "pam", "sql")
 RESERVED_DOMAINS = (
     *("exec", "table", "passwd", "tls", "warm", "auth", "generation", "runtime", "login", "login_devpts", "cache"),
+    *("run_as", "run_as_exec", "slots"),
     *(f"{name}{kind}" for name in SERVICES for kind in ("", "_exec", "_runtime")),
 )

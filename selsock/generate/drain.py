@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-SERVE = b"/usr/libexec/selsock/serve"
+SERVE = {b"/usr/libexec/selsock/serve", b"/usr/libexec/selsock/serve-as"}
 PATIENCE = 15.0  # seconds; one that takes longer waits for its client, and has loaded what it needs
 INTERVAL = 0.1
 START_TIME = 22 - 3  # the field of proc_pid_stat(5), counted from the one after the name
@@ -28,13 +28,13 @@ def starting(proc: Path = Path("/proc")) -> frozenset[Process]:
         if not process.name.isdigit():
             continue
         try:
-            if SERVE not in (process / "cmdline").read_bytes().split(b"\0"):
+            if SERVE.isdisjoint((process / "cmdline").read_bytes().split(b"\0")):
                 continue
             # The name, in parentheses, may hold anything.
             status = (process / "stat").read_bytes().rpartition(b")")[2].split()
         except OSError:
             continue  # it has ended
-        if domain(process) in ("selsock_t", ""):
+        if domain(process) in ("selsock_t", "selsock_run_as_t", ""):
             found.add((process.name, status[START_TIME].decode()))
     return frozenset(found)
 

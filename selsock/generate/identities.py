@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from selsock.generate.places import parse_password_file
 from selsock.generate.source import Mapping, Node, Scalar, is_true, mapping, scalar
 from selsock.identify.provider import FILE, PAM, POSTGRESQL, PROXY, SQLITE, Provider
-from selsock.model import Basic
 from selsock.names import Realm
 
 BASIC = ("realm", "file", "pam", "sql", "groups", "remember")
@@ -22,10 +21,10 @@ REMEMBER_SECONDS = 86400  # at most
 
 @dataclass(frozen=True, slots=True)
 class Identities:
-    """What ``auth`` says: who is asked, and the challenge, unless a proxy has put it."""
+    """What ``auth`` says: who is asked, and the realm of the challenge, unless a proxy has put it."""
 
     provider: Provider
-    basic: Basic | None
+    basic: Realm | None
 
 
 def parse_auth(node: Node | None) -> Identities | None:
@@ -41,7 +40,7 @@ def parse_auth(node: Node | None) -> Identities | None:
     basic = mapping(given.require("basic"))
     basic.only(BASIC)
     realm = scalar(basic.require("realm")).name(Realm)
-    return Identities(parse_basic(basic), Basic(realm))
+    return Identities(parse_basic(basic), realm)
 
 
 def parse_proxy(given: Mapping) -> Provider:

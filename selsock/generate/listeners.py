@@ -26,7 +26,8 @@ OTHER_FIELDS = (
     *("authorization", "connection", "content-length", "content-type", "cookie", "expect", "forwarded", "host"),
     *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"),
 )
-BOTH = ("proxy", "client", "scheme", "remote_user", "certificate")  # what an entry of either form may say
+# What an entry of either form may say.
+BOTH = ("proxy", "client", "scheme", "remote_user", "certificate", "run_as")
 
 
 class Listen(Name):
@@ -97,7 +98,8 @@ class Endpoint:
 
     ``stream`` is what ListenStream= takes.  ``proxy`` says that the PROXY protocol is spoken there, ``client`` names
     the field that tells the visitor's address instead; ``remote_user`` names the field that tells who he is, and
-    ``certificate`` says that the protocol's header does.  All are believed of ``networks`` or ``peer`` alone.
+    ``certificate`` says that the protocol's header does.  All are believed of ``networks`` or ``peer`` alone.  ``run_as``
+    says that vhosts with that key are served there, and no others.
     """
 
     stream: Listen | AbsolutePath
@@ -109,6 +111,7 @@ class Endpoint:
     networks: tuple[Network, ...] = ()
     peer: Peer | None = None
     owner: Owner | None = None
+    run_as: bool = False
 
     @property
     def name(self) -> str:
@@ -146,6 +149,8 @@ def parse_listen(node: Node | None) -> tuple[Endpoint, ...]:
         for other in found:
             check_beside(entry, other, item)
         found.append(entry)
+    if all(entry.run_as for entry in found):
+        node.refuse("a listener without run_as at least")
     return tuple(found)
 
 
@@ -157,9 +162,11 @@ def check_beside(entry: Endpoint, other: Endpoint, node: Node) -> None:
         if entry.stream.port == other.stream.port and (entry.marked or other.marked):
             # The handler knows them apart by the port alone.
             stream(node).refuse(f"another port than {other.stream}, since a proxy speaks on one of them")
-    elif entry.peer and other.peer:
+        if entry.stream.port == other.stream.port and entry.run_as != other.run_as:
+            stream(node).refuse(f"another port than {other.stream}, since one of them has run_as")
+    elif entry.peer and other.peer and entry.run_as == other.run_as:
         # SocketMode=, SocketUser= and SocketGroup= are the whole unit's.
-        stream(node).refuse("one UNIX socket at most")
+        stream(node).refuse("one UNIX socket at most, and one with run_as")
 
 
 def stream(node: Node) -> Node:
@@ -181,7 +188,7 @@ def parse_entry(node: Node) -> Endpoint:
         entry = Endpoint(parse_path(scalar(node.require("unix"))), peer=parse_peer(node), owner=parse_owner(node))
     else:
         entry = Endpoint(scalar(node.require("address")).name(Listen))
-    proxy, client, scheme, remote_user, certificate = (node.get(name) for name in BOTH)
+    proxy, client, scheme, remote_user, certificate, run_as = (node.get(name) for name in BOTH)
     if proxy is not None and scalar(proxy).text != "protocol":
         proxy.refuse("protocol")
     if client is not None and proxy is not None:
@@ -202,6 +209,7 @@ def parse_entry(node: Node) -> Endpoint:
         client=scalar(client).name(FieldName).lower() if client is not None else "",
         remote_user=scalar(remote_user).name(FieldName).lower() if remote_user is not None else "",
         certificate=certificate is not None and is_true(node, "certificate"),
+        run_as=run_as is not None and is_true(node, "run_as"),
         scheme=scalar(scheme).text if scheme is not None else "http",
         networks=parse_from(node.require("from")) if speaks and not unix else (),
     )

@@ -15,6 +15,7 @@ HIGHEST = 2**31 - 1
 SYSTEMD_LIMITS = (
     ("connections", 64, 1),  # MaxConnections=
     ("connections_per_source", 16, 0),  # MaxConnectionsPerSource=, where systemd takes 0 for "no limit"
+    ("connections_per_vhost", 0, 0),  # kept by the handler: 0 for no limit
     ("connections_per_second", 50, 1),  # PollLimitBurst= in one second, for each address
     ("tasks", 16, 1),  # TasksMax= of an instance
 )
@@ -39,6 +40,7 @@ WITHIN = (
     ("request_seconds", "connection_seconds"),
     ("failure_seconds", "connection_seconds"),
     ("connections_per_source", "connections"),
+    ("connections_per_vhost", "connections"),
 )
 
 
@@ -55,6 +57,11 @@ class Size(Name):
         number = 0 < len(digits) < 7 and not digits.strip(DIGITS) and digits[0] != "0"
         return number and text[-1] in ("K", "M", "G")
 
+    @property
+    def bytes(self) -> int:
+        """As a number of bytes."""
+        return int(self[:-1]) << {"K": 10, "M": 20, "G": 30}[self[-1]]
+
     def times(self, number: int) -> Size:
         """``number`` times as much."""
         return Size(f"{int(self[:-1]) * number}{self[-1]}")
@@ -62,10 +69,12 @@ class Size(Name):
 
 @dataclass(frozen=True, slots=True)
 class SystemLimits:
-    """The limits that systemd keeps; each instance has ``memory`` and ``tasks`` of its own."""
+    """The limits that systemd keeps; each instance has ``memory`` and ``tasks`` of its own.  ``connections_per_vhost`` is
+    what a vhost without a number of its own has."""
 
     connections: int
     connections_per_source: int
+    connections_per_vhost: int
     connections_per_second: int
     tasks: int
     memory: Size

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selsock.context import Context
@@ -11,11 +12,13 @@ from selsock.generate.configuration import Configuration
 from selsock.generate.contents import Entry
 from selsock.generate.domains import readable
 from selsock.generate.labels import Label
+from selsock.generate.listeners import Endpoint
 from selsock.generate.logins import Session, sessions
 from selsock.generate.maps import composed
 from selsock.generate.places import within
 from selsock.generate.ranges import Ledger
 from selsock.generate.render import Rendered, render, with_generation
+from selsock.generate.shares import CGROUP
 from selsock.generate.site import Site
 from selsock.generate.temporary import Directory
 from selsock.mls.levels import Level
@@ -32,10 +35,15 @@ FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
 USERS = "etc/selinux/{}/contexts/users"
 
+RUN_AS = (
+    UNITS + "selsock-run-as"
+)  # what the units for vhosts with run_as begin with; without such vhosts there are none
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
     (UNITS + "selsock@.service", "units/selsock@.service.j2"),
     (UNITS + "system-selsock.slice", "units/system-selsock.slice.j2"),
+    (UNITS + "selsock-run-as.socket", "units/selsock-run-as.socket.j2"),
+    (UNITS + "selsock-run-as@.service", "units/selsock-run-as@.service.j2"),
     (FILE_CONTEXTS, "policy/file_contexts.j2"),
 )
 
@@ -70,24 +78,14 @@ def plan(
     ``applied`` is the source that this is the configuration of, as ``Applied.compose`` gives it, and ``policy_type`` the
     name that the distribution has for its policy.
     """
-    values = {
-        "limits": configuration.limits,
-        "system": configuration.system,
-        "streams": [entry.stream for entry in configuration.listen],
-        "with_address": any(":" in entry.stream for entry in configuration.listen),
-        "unix": next((entry for entry in configuration.listen if entry.peer), None),
-        "domains": configuration.domains,
-        "by_name": {domain.name: domain for domain in configuration.domains},
-        "entries": entries(configuration),
-        "labels": labels(configuration),
-        "sessions": logged_in(configuration),
-        "ways": ways(configuration),
-        "exact": exact(configuration),
-        "services": [Rendered(name) for name in services(configuration)],
-        "password_files": password_files(configuration),
-    }
+    values = rendered(configuration)
     policy, generation = with_generation(render("policy/tenants.cil.j2", values))
-    found = [Artifact(path, 0o644, "", render(template, values).encode()) for path, template in TEMPLATES]
+    found = []
+    for path, template in TEMPLATES:
+        for_run_as = path.startswith(RUN_AS)
+        if values["apart"] or not for_run_as:
+            own = listening(entry for entry in configuration.listen if entry.run_as == for_run_as)
+            found.append(Artifact(path, 0o644, "", render(template, values | own).encode()))
     found.append(Artifact(APPLIED, 0o600, "", applied))
     found += [
         Artifact(f"{USERS.format(policy_type)}/{session.user}", 0o644, "", session.origin.encode())
@@ -102,9 +100,41 @@ def plan(
     return Plan(tuple(sorted(found)), generation)
 
 
+def rendered(configuration: Configuration) -> dict[str, object]:
+    """What the templates know of ``configuration``."""
+    apart = any(entry.run_as for entry in configuration.listen)
+    return {
+        "limits": configuration.limits,
+        "system": configuration.system,
+        "apart": apart,
+        "delegate": any(name in site.vhost.limits for site in configuration.sites for name in CGROUP),
+        "sockets": [entry for entry in configuration.listen if entry.peer],
+        "connections": configuration.system.connections * (2 if apart else 1),
+        "domains": configuration.domains,
+        "by_name": {domain.name: domain for domain in configuration.domains},
+        "entries": entries(configuration),
+        "labels": labels(configuration),
+        "sessions": logged_in(configuration),
+        "ways": ways(configuration),
+        "exact": exact(configuration),
+        "services": [Rendered(name) for name in services(configuration)],
+        "password_files": password_files(configuration),
+    }
+
+
 def logged_in(configuration: Configuration) -> tuple[Session, ...]:
     """What the logins of all vhosts become."""
     return sessions(login for site in configuration.sites for login in site.logins)
+
+
+def listening(entries: Iterable[Endpoint]) -> dict[str, object]:
+    """What a socket unit has to know of ``entries`` of ``listen``."""
+    given = tuple(entries)
+    return {
+        "streams": [entry.stream for entry in given],
+        "with_address": any(":" in entry.stream for entry in given),
+        "unix": next((entry for entry in given if entry.peer), None),
+    }
 
 
 def labels(configuration: Configuration) -> tuple[Label, ...]:

@@ -30,9 +30,13 @@ def vhost_record(vhost: Vhost) -> bytes:
     if vhost.temporary:
         lines.append(["temporary", vhost.temporary])
     if vhost.basic:
-        lines.append(["basic", vhost.basic.realm])
+        lines.append(["basic", vhost.basic])
     if vhost.proxied:
-        lines.append(["proxy"])
+        lines.append(["proxy", ""])
+    if vhost.run_as:
+        lines.append(["run_as", " ".join(map(str, vhost.run_as))])
+    if vhost.limits:
+        lines.append(["limits", " ".join(f"{name} {most}" for name, most in vhost.limits.items())])
     for location in vhost.locations:
         lines += location_lines(location)
     return "".join("\t".join(line) + "\n" for line in lines).encode()
@@ -43,5 +47,6 @@ def table_record(table: Table) -> bytes:
     lines = [f"format\t{TABLE_FORMAT}", f"generation\t{table.generation}"]
     lines.append("selinux\t" + ("required" if table.required else "optional"))
     lines += ["told\t" + b" ".join(table.fields).decode()] * bool(table.fields)
+    lines += ["run_as\t" + " ".join(table.apart)] * bool(table.apart)
     lines += [f"{name}\t{getattr(table.limits, name)}" for name in LIMITS]
     return "".join(line + "\n" for line in lines).encode()

@@ -89,6 +89,7 @@ def stop(say: Say) -> None:
     unless_missing(["systemctl", "disable", *["--now"] * booted, "selsock.socket"])
     if booted:
         unless_missing(["systemctl", "stop", "system-selsock.slice"])
+        unless_missing(["systemctl", "stop", "selsock-run-as.socket"])
         for name in SERVICES:
             unless_missing(["systemctl", "stop", f"selsock-{name}.socket"])
             unless_missing(["systemctl", "stop", f"selsock-{name}.service"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import jinja2
 
 from selsock import __version__
-from selsock.errors import EXIT_GONE, EXIT_REFUSED, ORDINARY_EXITS
+from selsock.errors import EXIT_GONE, EXIT_REFUSED
 from selsock.generate.faults import MachineFault
 from selsock.mls.levels import Level, runs
 from selsock.names import AbsolutePath, Name
@@ -23,8 +23,9 @@ from selsock.names import AbsolutePath, Name
 # the current directory: whoever could write there would write the policy.
 TEMPLATES = (Path(__file__).parents[2], Path(sys.prefix, "share", "selsock"))
 
+# Of the exit statuses that are ordinary.
 MEANINGS = {
-    EXIT_REFUSED: "the request was refused: a 4xx, 501 or 505 was sent",
+    EXIT_REFUSED: "the request was refused: a 4xx, 501 or 505 was sent, or 503 to one too many",
     EXIT_GONE: "the peer left, or was too slow",
 }
 
@@ -65,7 +66,7 @@ def environment() -> jinja2.Environment:
     made.filters["cil_level"] = cil_level
     made.filters["pattern"] = pattern
     made.globals["version"] = Rendered(__version__)
-    made.globals["ordinary_exits"] = [(status, Rendered(MEANINGS[status])) for status in ORDINARY_EXITS]
+    made.globals["ordinary_exits"] = [(status, Rendered(meaning)) for status, meaning in MEANINGS.items()]
     return made
 
 

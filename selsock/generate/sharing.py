@@ -14,10 +14,11 @@ from selsock.generate.acl import Sharing
 from selsock.generate.commands import Say
 from selsock.generate.configuration import Configuration
 from selsock.generate.relabel import Outcome, Walk, mount_of, reached
+from selsock.generate.run_as import AUTHENTICATED
 from selsock.generate.write import replace
 
 RECORD = "var/lib/selsock/shared"
-SERVER = "selsock"  # as whom the units serve
+SERVER = "selsock"  # as whom the units serve, but for run_as
 
 Shared = dict[str, list[int]]  # root → numbers of users, sorted
 
@@ -82,7 +83,9 @@ def wanted(configuration: Configuration, say: Say) -> Shared:
     """With whom the content of each vhost with logins is to be shared; an account that is missing is told."""
     found: dict[str, set[int]] = {}
     for site in configuration.sites:
-        for name in (SERVER, *(login.account for login in site.logins)) if site.logins else ():
+        # As whomever signs in: not known here.
+        server = site.run_as.name if site.run_as and site.run_as.name != AUTHENTICATED else SERVER
+        for name in (server, *(login.account for login in site.logins)) if site.logins else ():
             users = found.setdefault(site.vhost.root, set())
             try:
                 users.add(pwd.getpwnam(name).pw_uid)

@@ -18,11 +18,14 @@ from selsock.generate.domains import Domain, Domains
 from selsock.generate.identities import parse_auth
 from selsock.generate.labels import Label, is_executable, parse_labels
 from selsock.generate.logins import Login, parse_logins
+from selsock.generate.machine import SystemLimits
 from selsock.generate.maps import Maps
 from selsock.generate.partial import Auto, Partial, parse_parts
 from selsock.generate.places import parse_inside, parse_root, within
 from selsock.generate.ranges import Ledger
 from selsock.generate.rules import Grant, SourceRule, parse_rules
+from selsock.generate.run_as import RunAs, parse_run_as
+from selsock.generate.shares import parse_shares
 from selsock.generate.source import BadSource, Mapping, Place, Scalar, mapping, scalar, sequence
 from selsock.generate.temporary import Directory, cache_of
 from selsock.identify.provider import Provider
@@ -30,7 +33,10 @@ from selsock.mls.levels import Level
 from selsock.model import KINDS, Location, Vhost
 from selsock.names import AbsolutePath, HostName, TypeName
 
-VHOST = ("aliases", "root", "temporary", "domain", "range", "login", "auth", "content", "contexts", "locations")
+VHOST = (
+    *("aliases", "root", "temporary", "domain", "range", "login", "auth", "content", "contexts", "locations"),
+    *("run_as", "limits"),
+)
 LOCATION = ("domain", "range", "contexts", *KINDS)
 
 
@@ -65,6 +71,7 @@ class Site:
     assigned: bool
     tenant: HostName
     logins: tuple[Login, ...]
+    run_as: RunAs | None = None
 
     @property
     def files(self) -> tuple[AbsolutePath, ...]:
@@ -88,6 +95,7 @@ class Surroundings:
     ledger: Ledger
     maps: Maps
     tenants: Dictionary[HostName, HostName]
+    system: SystemLimits
 
 
 def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
@@ -97,13 +105,15 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
     builder = SiteBuilder(name, given, around)
     identities = parse_auth(given.get("auth"))
     locations = builder.locations(identities.provider if identities else None)
-    labels, directories = builder.labels(), builder.directories()
+    run_as = parse_run_as(given)
+    labels, directories = builder.labels(), builder.directories(run_as)
     idle = tuple(scripts for scripts in builder.scripts if not is_executable(scripts, labels, around.domains))
     names = tuple(scalar(item).name(HostName) for item in sequence(aliases)) if aliases is not None else ()
     basic = identities.basic if identities else None
     proxied = identities is not None and basic is None
     temporary = directories[0].label.path if directories else builder.temporary
-    vhost = Vhost((name, *names), builder.root, basic, locations, temporary, proxied)
+    numbers, limits = run_as.numbers if run_as else (), parse_shares(name, given, around.system)
+    vhost = Vhost((name, *names), builder.root, basic, locations, temporary, proxied, numbers, limits)
     contexts = frozenset(builder.contexts)
     provider = identities.provider if identities else None
     return Site(
@@ -119,6 +129,7 @@ def parse_vhost(name: HostName, given: Mapping, around: Surroundings) -> Site:
         builder.assigned,
         builder.tenant,
         builder.logins(),
+        run_as,
     )
 
 
@@ -250,7 +261,7 @@ class SiteBuilder:
         if context not in self.running:
             self.running[context] = Use(self.tenant, place, context.type, Level(context.level), auto)
 
-    def directories(self) -> tuple[Directory, ...]:
+    def directories(self, run_as: RunAs | None) -> tuple[Directory, ...]:
         """The directory for temporary files that applying makes, if code runs here and ``temporary`` names none.
 
         It is for the context that code runs in that is most like what the vhost says of itself.
@@ -268,7 +279,7 @@ class SiteBuilder:
         use = min(able, key=likeness)
         label = Label(cache_of(self.name), domains[use.type].temporary, use.level)
         self.uses.append(Use(self.tenant, use.place, label.type, use.level, use.auto))
-        return (Directory(label),)
+        return (Directory.of(label, run_as),)
 
     def labels(self) -> tuple[Label, ...]:
         """The labels of the content, ``/`` first.  Raises BadSource."""

@@ -12,23 +12,34 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from selsock.generate.faults import MachineFault
 from selsock.generate.labels import Label
 from selsock.generate.relabel import set_context
+from selsock.generate.run_as import AUTHENTICATED, RunAs
 from selsock.names import AbsolutePath, HostName
 
 CACHE = AbsolutePath("/var/cache/selsock")  # root's; tmpfiles.d makes it, and policy/selsock.fc labels it
 OWNER = "selsock"
 MODE = 0o700
+SHARED_MODE = 0o1733  # of several accounts: each may make something, and see what he knows the name of
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory that applying makes: what it is labelled, and whose it is; the mode is ``MODE``."""
+    """A directory that applying makes: what it is labelled, and whose it is."""
 
     label: Label
     owner: str = OWNER
+    mode: int = MODE
+
+    @classmethod
+    def of(cls, label: Label, run_as: RunAs | None) -> Self:
+        """That of a vhost which is served as ``run_as`` says: the account's, or for all whom it may be."""
+        if run_as is None:
+            return cls(label)
+        return cls(label, mode=SHARED_MODE) if run_as.name == AUTHENTICATED else cls(label, run_as.name)
 
 
 def cache_of(name: HostName) -> AbsolutePath:
@@ -48,7 +59,7 @@ def make(directories: Iterable[Directory], root: Path, labelled: bool) -> None:
         place.mkdir(mode=MODE, exist_ok=True)
         descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            os.fchmod(descriptor, MODE)
+            os.fchmod(descriptor, directory.mode)
             if os.geteuid() == 0:
                 os.fchown(descriptor, *numbers(directory.owner))
             if labelled:

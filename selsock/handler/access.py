@@ -29,12 +29,6 @@ class Access:
         self.times[phase] = int((now - self.since) * 1e6)
         self.since = now
 
-    def begin(self) -> None:
-        """Another request on the same connection: what belonged to the last one alone is forgotten."""
-        self.head = None
-        self.times.clear()
-        self.since = time.monotonic()
-
     def record(self, journal: Journal, priority: int, event: str, status: int, content: int, reason: str) -> None:
         """One record for the request; ``content`` bytes were sent under ``status``, 0 for none.
 
@@ -46,21 +40,13 @@ class Access:
         when = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
         client = f"{self.address} - {printable(self.user or '-')} [{when}]"
         message = f'{client} "{printable(line)}" {status or "-"} {content or "-"} "{plain(referer)}" "{plain(agent)}"'
-        journal.record(
-            priority,
-            f"{message} {reason}".rstrip(),
-            event=event,
-            address=self.address,
-            vhost=self.vhost,
-            user=self.user,
-            context=self.context,
-            method=head.method if head is not None else "",
-            target=head.target.raw if head is not None else "",
-            status=str(status),
-            content_bytes=str(content),
-            reason=reason,
-            **{f"{phase}_usec": str(spent) for phase, spent in self.times.items()},
+        fields = {name: getattr(self, name) for name in ("address", "vhost", "user", "context")}
+        fields |= (
+            {"method": head.method, "target": head.target.raw} if head is not None else {"method": "", "target": ""}
         )
+        fields |= {"status": str(status), "content_bytes": str(content), "reason": reason}
+        fields |= {f"{phase}_usec": str(spent) for phase, spent in self.times.items()}
+        journal.record(priority, f"{message} {reason}".rstrip(), event=event, **fields)
 
 
 def plain(value: bytes) -> str:

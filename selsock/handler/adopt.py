@@ -149,8 +149,7 @@ def adopt(environ: "dict[bytes, bytes]", pid: int) -> Client:
     if connection.type != socket.SOCK_STREAM or connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise AdoptFault("fd 3 is not an accepted stream connection")
     try:
-        peer = connection.getpeername()
-        own = connection.getsockname()
+        peer, own = connection.getpeername(), connection.getsockname()
     except OSError as error:
         raise PeerGone(f"left before it was adopted: {error.strerror}") from None
     return Client(connection, plain_address(peer), own)

@@ -8,8 +8,8 @@ from selsock.cores import time
 from selsock.handler.access import Access
 from selsock.handler.adopt import Client
 from selsock.handler.confine import confine
-from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.identify import Credentials, identify
+from selsock.handler.head import HeadBuffer, RequestHead, read_head
+from selsock.handler.identify import identify
 from selsock.handler.journal import NOTICE, WARNING, Journal
 from selsock.handler.kernel import Kernel, check
 from selsock.handler.label import Decision, label
@@ -17,6 +17,7 @@ from selsock.handler.response import http_date
 from selsock.handler.serve.dispatch import Handlers
 from selsock.handler.serve.requests import serve_requests
 from selsock.handler.table import OpenTable, locate
+from selsock.model import Listener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,41 +29,58 @@ def handle(
 ) -> None:
     """Serve the connection of ``client``, whoever spawned this process.  Raises PeerFault or OwnFault."""
     table = OpenTable(table_path)
-    limits = table.settings.limits
     client.bound(table.settings)
-    enforce = check(kernel, table.settings.generation, table.settings.required)
+    apart = client.listener in table.settings.apart
+    enforce = check(kernel, table.settings.generation, table.settings.required, apart)
     if not enforce:
         journal.record(WARNING, "serving UNCONFINED, as selinux: optional allows", event="unconfined")
     access.done("table")
 
-    buffer, credentials = HeadBuffer(limits.head_bytes), Credentials()
-    if (listener := table.listener(client.listener)) is not None:
+    buffer = HeadBuffer(table.settings.limits.head_bytes)
+    head = receive(client, access, buffer, table, enforce)
+    access.done("head")
+    vhost = table.vhost(head.host, apart)
+    access.vhost = vhost.name
+    if vhost.limits:
+        from selsock.handler.share import hold
+
+        hold(vhost)
+    identity = identify(head, buffer, vhost, client, table.settings.limits)
+    identity.mapped = table.consult(vhost, identity.user, identity.assigned)  # it is closed above the line
+    access.user = identity.user or ""
+    access.done("identify")
+    location = locate(vhost, head.target.segments)
+    decision = label(identity, head.method, client.address, vhost, location)
+    account = None
+    if vhost.run_as:
+        from selsock.handler.account import find
+
+        account = find(vhost, identity.user)
+    record_decision(journal, access, decision)
+    http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
+    serve = serve or Handlers(location.kind, vhost.limits).serve
+    access.done("label")
+    confined = confine(decision.context, vhost, buffer, table, journal, kernel, enforce, account)
+    access.done("confine")
+    # ------------------------------ below this line the process can no longer come back ------------------------------
+    serve_requests(confined, client, head, identity, decision, table.settings.limits, access, journal, kernel, serve)
+
+
+def receive(client: Client, access: Access, buffer: HeadBuffer, table: OpenTable, enforce: bool) -> RequestHead:
+    """The first head, and who has sent it, where a proxy speaks for others.  Raises PeerFault."""
+    limits = table.settings.limits
+    if (listener := table.look(f"listener {client.listener}", Listener)) is not None:
         from selsock.handler.proxy import arrive
 
         arrive(client, buffer, listener, limits, enforce)
         access.address = client.address
     access.head = head = read_head(client, buffer, limits, limits.first_byte_seconds)
     if client.field or client.login:
-        from selsock.handler.proxy import introduce
+        from selsock.handler.proxy import visitor
 
-        access.address = introduce(client, head)
-    access.done("head")
-    vhost = table.vhost(head.host)
-    access.vhost = vhost.name
-    identity = identify(head, buffer, credentials, vhost, client, limits)
-    identity.mapped = table.consult(vhost, identity.user, identity.assigned)  # it is closed above the line
-    access.user = identity.user or ""
-    access.done("identify")
-    location = locate(vhost, head.target.segments)
-    decision = label(identity, head.method, client.address, vhost, location)
-    record_decision(journal, access, decision)
-    http_date(time.time())  # libc reads the time zone now, rather than in the tenant's domain
-    serve = serve or Handlers(location.kind).serve
-    access.done("label")
-    confined = confine(decision.context, vhost, credentials, buffer, table, journal, kernel, enforce)
-    access.done("confine")
-    # ------------------------------ below this line the process can no longer come back ------------------------------
-    serve_requests(confined, client, head, identity, decision, limits, access, journal, kernel, serve)
+        client.address, client.user = visitor(client, head)
+        access.address = client.address
+    return head
 
 
 def record_decision(journal: Journal, access: Access, decision: Decision) -> None:

@@ -57,13 +57,15 @@ class RequestHead:
 class HeadBuffer:
     """The one place that the client's bytes are read into, as large as a head may be; what was used is wiped.
 
-    ``data[start:filled]`` has been received and not been used: content, or the next request.
+    ``data[start:filled]`` has been received and not been used: content, or the next request.  ``verified`` is the value of
+    Authorization once it is, kept to recognise it in later requests of the connection.
     """
 
-    __slots__ = ("data", "filled", "start")
+    __slots__ = ("data", "filled", "start", "verified")
 
     def __init__(self, size: int) -> None:
         self.data: Final = bytearray(size)
+        self.verified = bytearray()
         self.start = self.filled = 0
 
     def wipe_span(self, start: int, end: int) -> None:
@@ -71,8 +73,9 @@ class HeadBuffer:
         memoryview(self.data)[start:end] = bytes(end - start)
 
     def wipe(self) -> None:
-        """Overwrite everything: what this process holds of the connection's input is gone."""
+        """Overwrite everything, in place: what this process holds of the connection's input is gone."""
         self.wipe_span(0, self.filled)
+        memoryview(self.verified)[:] = bytes(len(self.verified))
         self.start = self.filled = 0
 
     def settle(self) -> None:
@@ -167,12 +170,7 @@ def parse_request_line(line: bytes) -> "tuple[bytes, bytes, int]":
     method, target, version = parts
     if not method or method.translate(None, TOKEN):
         raise PeerFault(400, "a method that is no token (RFC 9110 §9.1)")
-    if (
-        len(version) != 8
-        or not version.startswith(b"HTTP/")
-        or version[6:7] != b"."
-        or version[5::2].translate(None, b"0123456789")
-    ):
+    if len(version) != 8 or version[:5] + version[6:7] != b"HTTP/." or version[5::2].translate(None, b"0123456789"):
         raise PeerFault(400, "no HTTP version at the end of the request line (RFC 9112 §2.3)")
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise PeerFault(505, "a version other than HTTP/1.0 and HTTP/1.1 (RFC 9110 §15.6.6)")

@@ -2,11 +2,11 @@
 """identify: RequestHead to Identity.  Passwords are decoded and checked by a service of another domain; nobody starts granted.
 
 This process cannot read a password file, and never slices the credentials: they lie in the head's buffer, and, once
-verified, in one ``Credentials``, so that they can be wiped in place.
+verified, in one bytearray there, so that they can be wiped in place.
 """
 
 from selsock.context import Level
-from selsock.cores import Final, compare_digest, socket, time
+from selsock.cores import Final, socket, time
 from selsock.errors import Challenge, IdentityFault, Limited, PeerFault
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
@@ -42,44 +42,21 @@ class Identity:
         self.mapped: dict[Rule, Rule | None] = {}
 
 
-class Credentials:
-    """The verified value of Authorization, kept to recognise it in later requests of the connection."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = bytearray()
-
-    def keep(self, head: RequestHead, buffer: HeadBuffer) -> None:
-        """Move the value here from ``buffer``, and wipe it there."""
-        start, end = head.credentials
-        self.value = bytearray(memoryview(buffer.data)[start:end])
-        buffer.wipe_span(start, end)
-
-    def recognise(self, head: RequestHead, buffer: HeadBuffer) -> bool:
-        """Whether ``head`` carries exactly this value, which is then wiped in ``buffer``."""
-        start, end = head.credentials
-        same = compare_digest(memoryview(buffer.data)[start:end], self.value)
-        buffer.wipe_span(start, end)
-        return same
-
-    def wipe(self) -> None:
-        """Overwrite with zeros, in place.  A child that is to run a tenant's code calls it first."""
-        memoryview(self.value)[:] = bytes(len(self.value))
-
-
-def identify(
-    head: RequestHead, buffer: HeadBuffer, credentials: Credentials, vhost: Vhost, client: Client, limits: Limits
-) -> Identity:
+def identify(head: RequestHead, buffer: HeadBuffer, vhost: Vhost, client: Client, limits: Limits) -> Identity:
     """Return who is asking.  Credentials for a vhost without authentication are wiped, not looked at.
 
     Raises Challenge (401) when they are wrong, ``failure_seconds`` after the question, so that the time tells nothing of the
-    reason; Limited (429) when too many were, and these were not looked at; IdentityFault (503) when nobody can tell.
+    reason; PeerFault 403 when a proxy named nobody that is known; Limited (429) when too many were, and these were not looked at; IdentityFault (503) when nobody can tell.
     """
     question = f"{'vouched' if vhost.proxied else 'basic'}\t{vhost.name}\t{client.address}\n".encode()
     if vhost.basic is None or head.credentials == (0, 0):
         buffer.wipe_span(*head.credentials)
-        return vouched(question, client.user) if vhost.proxied and client.user else Identity(None)
+        if not vhost.proxied or not client.user:
+            return Identity(None)
+        verdict, words, lines = ask(question, client.user)
+        if verdict != "granted":
+            raise PeerFault(403, words)  # a proxy has named what is no name, or nobody's
+        return known(words, lines)
     start, end = head.credentials
     asked = time.monotonic()
     verdict, words, lines = ask(question, memoryview(buffer.data)[start:end])
@@ -87,18 +64,11 @@ def identify(
         raise Limited(words)
     if verdict == "refused":
         time.sleep(max(0.0, asked + limits.failure_seconds - time.monotonic()))
-        raise Challenge(vhost.basic.realm, words)
+        raise Challenge(vhost.basic, words)
     identity = known(words, lines)
-    credentials.keep(head, buffer)
+    buffer.verified = bytearray(memoryview(buffer.data)[start:end])
+    buffer.wipe_span(start, end)
     return identity
-
-
-def vouched(question: bytes, user: bytes) -> Identity:
-    """The identity of ``user``, as a proxy named him.  Raises PeerFault 403 for what is no name, and IdentityFault."""
-    verdict, words, lines = ask(question, user)
-    if verdict != "granted":
-        raise PeerFault(403, words)
-    return known(words, lines)
 
 
 def ask(question: bytes, secret: "bytes | memoryview") -> "tuple[str, str, list[str]]":

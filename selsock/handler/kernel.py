@@ -8,7 +8,8 @@ the same questions, but to load it takes longer than to have them answered (docs
 from selsock.cores import posix, sys
 from selsock.errors import PolicyFault
 
-OWN_TYPE = "selsock_t"
+# Of a process that serves vhosts without run_as, and of one that serves those with it.
+OWN_TYPES = ("selsock_t", "selsock_run_as_t")
 CURRENT = "/proc/thread-self/attr/current"
 ACCESS = "/sys/fs/selinux/access"
 CONTEXT = "/sys/fs/selinux/context"
@@ -97,8 +98,9 @@ def exchange(path: str, message: bytes, size: int) -> bytes:
         posix.close(file)
 
 
-def check(kernel: Kernel, generation: str, required: bool) -> bool:
-    """Whether the kernel confines, and by the policy that belongs to the table of ``generation``.
+def check(kernel: Kernel, generation: str, required: bool, apart: bool) -> bool:
+    """Whether the kernel confines, and by the policy that belongs to the table of ``generation``; ``apart`` says that this
+    process may change its user, and has a domain of its own.
 
     False only where SELinux is not ``required`` and does not enforce.  Raises PolicyFault otherwise.
     """
@@ -109,8 +111,8 @@ def check(kernel: Kernel, generation: str, required: bool) -> bool:
                 raise PolicyFault(f"SELinux is {mode}, and vhost.yaml requires it")
             return False
         own = kernel.getcon()
-        if own.split(":")[2:3] != [OWN_TYPE]:
-            raise PolicyFault(f"running as {own}, not {OWN_TYPE}: restorecon the program, and restart the socket")
+        if own.split(":")[2:3] != [OWN_TYPES[apart]]:
+            raise PolicyFault(f"running as {own}, not {OWN_TYPES[apart]}: restorecon it, and restart the socket")
         if not is_of(kernel, generation):
             raise PolicyFault(f"the loaded policy is not of the table's generation {generation}: run selsock-generate")
     except (OSError, ValueError) as error:

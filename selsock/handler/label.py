@@ -30,7 +30,7 @@ def label(identity: Identity, method: str, address: str, vhost: Vhost, location:
         if rule is not None and matches(given, identity, method, address):
             return Decision(cleared(rule, identity), rule.source)
     if identity.user is None and vhost.basic is not None:
-        raise Challenge(vhost.basic.realm, "no rule admits an anonymous visitor here")
+        raise Challenge(vhost.basic, "no rule admits an anonymous visitor here")
     if location.default is not None and (identity.user or not vhost.proxied):
         return Decision(location.default, "default_context")
     raise PeerFault(403, "no rule matches, and no default_context is for this visitor")

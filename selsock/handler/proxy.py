@@ -162,12 +162,6 @@ def read_address(text: bytes, family: int) -> str:
         raise PeerFault(400, "no address where a proxy has to say its visitor's") from None
 
 
-def introduce(client: Client, head: RequestHead) -> str:
-    """Let ``client`` be who sent ``head``, and return his address.  Raises PeerFault 400."""
-    client.address, client.user = visitor(client, head)
-    return client.address
-
-
 def visitor(client: Client, head: RequestHead) -> "tuple[str, bytes]":
     """The address of whom ``head`` is from, and the name that a proxy has for him, by the fields that tell them.
 

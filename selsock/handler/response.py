@@ -6,22 +6,12 @@ from selsock.errors import Challenge, Limited, OwnFault, PeerFault
 from selsock.handler.adopt import Client
 
 # Of the refusals that end a connection; serve/reply.py has those of content.
-REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    417: "Expectation Failed",
-    421: "Misdirected Request",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-    505: "HTTP Version Not Supported",
-}
+REASONS = (
+    {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 408: "Request Timeout", 413: "Content Too Large"}
+    | {414: "URI Too Long", 417: "Expectation Failed", 421: "Misdirected Request", 429: "Too Many Requests"}
+    | {431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented"}
+    | {503: "Service Unavailable", 505: "HTTP Version Not Supported"}
+)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -59,6 +49,5 @@ def refuse(client: Client, fault: PeerFault | OwnFault) -> None:
     if isinstance(fault, Limited):
         fields.append(("Retry-After", fault.seconds))
     client.last_words()
-    client.write(
-        compose_head(fault.status, REASONS[fault.status], fields, close=True) + (b"" if client.head_only else content)
-    )
+    head = compose_head(fault.status, REASONS[fault.status], fields, close=True)
+    client.write(head + (b"" if client.head_only else content))

@@ -4,7 +4,7 @@
 from selsock.cdb import Reader
 from selsock.cores import Final
 from selsock.errors import IdentityFault, PeerFault, TableFault
-from selsock.model import Listener, Location, Rule, Table, Vhost
+from selsock.model import Location, Rule, Table, Vhost
 from selsock.names import UserName
 
 TYPE_CHECKING = False
@@ -27,10 +27,8 @@ class OpenTable:
         self.path: Final = path
         try:
             self.reader: Final = Reader(path)
-        except OSError as error:
-            raise TableFault(f"{path}: {error.strerror}") from None
-        except ValueError as error:
-            raise TableFault(f"{path}: {error}") from None
+        except (OSError, ValueError) as error:
+            raise TableFault(f"{path}: {getattr(error, 'strerror', error)}") from None
         settings = self.look("table", Table.parse)
         if settings is None:
             raise TableFault(f"{path}: of another format: it has no record 'table'")
@@ -41,24 +39,20 @@ class OpenTable:
         try:
             record = self.reader.get(key.encode())
             return parse(record) if record is not None else None
-        except OSError as error:
-            raise TableFault(f"{self.path}: {error.strerror}") from None
-        except ValueError as error:
-            raise TableFault(f"{self.path}: {key}: {error}") from None
+        except (OSError, ValueError) as error:
+            raise TableFault(f"{self.path}: {key}: {getattr(error, 'strerror', error)}") from None
 
-    def vhost(self, host: str) -> Vhost:
-        """The vhost that answers to ``host``.
+    def vhost(self, host: str, apart: bool) -> Vhost:
+        """The vhost that answers to ``host`` on a listener for those with ``run_as``, or for those without.
 
         Raises PeerFault 421 when there is none (RFC 9110 §15.5.20): an unknown host never means "the first vhost".
         """
         vhost = self.look(f"host {host}", Vhost.parse)
         if vhost is None:
             raise PeerFault(421, f"no vhost answers to {host or 'a request without a host'} (RFC 9110 §15.5.20)")
+        if bool(vhost.run_as) != apart:
+            raise PeerFault(421, f"{host} is served on listeners with{'out' * apart} run_as alone (RFC 9110 §15.5.20)")
         return vhost
-
-    def listener(self, name: str) -> Listener | None:
-        """What is said of the listener on the port or path ``name``; None where no proxy speaks."""
-        return self.look(f"listener {name}", Listener)
 
     def consult(self, vhost: Vhost, user: UserName | None, assigned: str) -> "dict[Rule, Rule | None]":
         """What each rule of ``vhost`` that asks a map, or takes what ``user`` was ``assigned``, comes to for him; None where
@@ -78,7 +72,4 @@ class OpenTable:
 
 def locate(vhost: Vhost, path: "tuple[str, ...]") -> Location:
     """The location of ``vhost`` whose prefix, by whole segments, is the longest of ``path``; ``/`` always matches."""
-    for location in vhost.locations:
-        if path[: len(location.prefix)] == location.prefix:
-            return location
-    raise TableFault(f"vhost {vhost.name} has no location /")
+    return next(location for location in vhost.locations if path[: len(location.prefix)] == location.prefix)

@@ -5,6 +5,8 @@ import re
 
 from tests.policy.conftest import Query
 
+# Where a connection begins: on listeners without run_as, and on those with it.
+HANDLERS = {"selsock_t", "selsock_run_as_t"}
 PLAIN = {"selsock_public_t", "selsock_staff_t", "selsock_shop_t"}  # without an opt-in; test_opt_ins has the others
 TENANTS = PLAIN | {"selsock_code_t"}
 CONTENT = {tenant.removesuffix("t") + "content_t" for tenant in TENANTS}
@@ -55,12 +57,14 @@ def test_tenants_are_exactly_the_declared_domains(query: Query) -> None:
     """And each is constrained by its categories."""
     assert members(query, "selsock_tenant_domain") == TENANTS
     assert TENANTS <= members(query, "mcs_constrained_type")
-    assert "selsock_t" not in members(query, "mcs_constrained_type")
+    assert HANDLERS & members(query, "mcs_constrained_type") == set()
 
 
 def test_only_selsock_may_change_its_context(query: Query) -> None:
     """No tenant has setcurrent, whatever the target."""
-    assert ("selsock_t", "selsock_t", "process", "setcurrent") in rules(query, "selsock_t", tclass="process")
+    for handler in HANDLERS:
+        assert {rule[1] for rule in rules(query, handler, "", "process", "setcurrent")} <= {handler, "self"}
+        assert rules(query, handler, "", "process", "setcurrent")
     for tenant in TENANTS:
         assert rules(query, tenant, "", "process", "setcurrent") == set()
 
@@ -73,7 +77,7 @@ def test_only_selsock_may_enter_a_tenant(query: Query) -> None:
             found = parse(query("sesearch", "-A", "-t", tenant, "-c", "process", "-p", permission))
             sources = {source for source, *_ in found}
             expanded = set().union(*(members(query, name) if not name.endswith("_t") else {name} for name in sources))
-            entering = {"selsock_t"} if permission == "dyntransition" else set()
+            entering = HANDLERS if permission == "dyntransition" else set()
             assert expanded - unconfined == entering, (tenant, permission, expanded)
 
 
@@ -85,9 +89,58 @@ def test_a_tenant_leaves_for_nowhere(query: Query) -> None:
 
 
 def test_selsock_reads_no_content(query: Query) -> None:
-    """selsock_t has no rule on any type of content."""
+    """No domain of the handler's has a rule on any type of content."""
     for content in ALL_CONTENT:
-        assert rules(query, "selsock_t", content) == set()
+        for handler in HANDLERS:
+            assert rules(query, handler, content) == set()
+
+
+def test_what_may_change_its_user_may_else_what_the_other_may(query: Query) -> None:
+    """The two domains of the handler, rule by rule; one has two capabilities, and reads who the accounts are."""
+    plain, changing = (
+        {("own" if target == handler else target, *rest) for _, target, *rest in rules(query, handler)}
+        for handler in ("selsock_t", "selsock_run_as_t")
+    )
+    assert {target for target, *_ in plain - changing} <= {"selsock_exec_t"}  # each begins with its own program
+    changing = {rule for rule in changing if rule[0] != "selsock_run_as_exec_t"}
+    more = {(target, tclass) for target, tclass, _ in changing - plain}
+    assert ("own", "capability") in more
+    assert {word for target, tclass, word in changing - plain if tclass.startswith("cap")} == {"setgid", "setuid"}
+    assert {tclass for _, tclass in more} <= {
+        "capability",
+        "file",
+        "dir",
+        "lnk_file",
+        "sock_file",
+        "unix_stream_socket",
+    }
+    assert {word for _, tclass, word in changing - plain if tclass == "file"} <= {
+        "getattr",
+        "ioctl",
+        "lock",
+        "open",
+        "read",
+    }
+
+
+def test_nobody_else_of_ours_has_a_capability(query: Query) -> None:
+    """But the one that asks PAM, which reads /etc/shadow through its helper and writes to the audit log.
+
+    net_bind_service comes with the right to the port, which systemd binds; no unit gives it.
+    """
+    for source in (*TENANTS, "selsock_t", "selsock_identify_t", "selsock_sql_t"):
+        words = {rule[3] for rule in rules(query, source) if rule[2].startswith("cap")}
+        assert words == ({"net_bind_service"} if source == "selsock_t" else set()), source
+
+
+def test_places_and_cgroups_are_the_handlers(query: Query) -> None:
+    """A tenant frees no place, and leaves no cgroup."""
+    for tenant in TENANTS:
+        assert rules(query, tenant, "selsock_slots_t") == set()
+        assert {rule for rule in rules(query, tenant, "cgroup_t") if rule[3] in ("open", "write", "create")} == set()
+    for handler in HANDLERS:
+        granted = {word for _, _, tclass, word in rules(query, handler, "selsock_slots_t") if tclass == "file"}
+        assert granted == {"lock", "open", "read", "write"}
 
 
 def test_a_tenant_reads_its_content_and_what_it_is_said_to_read(query: Query) -> None:
@@ -114,7 +167,9 @@ def test_a_tenant_reaches_nothing_above_the_line(query: Query) -> None:
             assert {rule for rule in rules(query, tenant, target) if rule[2] != "dir"} == set(), target
         # Not open: the status page comes with the process.
         assert {rule[2:] for rule in rules(query, tenant, "security_t") if rule[2] != "dir"} == {("file", "read")}
-        on_selsock = {(tclass, word) for _, _, tclass, word in rules(query, tenant, "selsock_t")}
+        of_both = [{rule[2:] for rule in rules(query, tenant, handler)} for handler in sorted(HANDLERS)]
+        on_selsock = of_both[0]
+        assert of_both[1] == on_selsock
         words = ("getattr", "getopt", "read", "setopt", "shutdown", "write")
         connection = {(name, word) for name in ("tcp_socket", "unix_stream_socket") for word in words}
         assert on_selsock == connection | {("fd", "use")}

@@ -4,18 +4,18 @@
 import pytest
 
 from tests.policy.conftest import Query
-from tests.policy.test_assertions import TENANTS, rules
+from tests.policy.test_assertions import HANDLERS, TENANTS, rules
 from tests.policy.test_pam import who
 
-SERVING = (*sorted(TENANTS), "selsock_t")
+SERVING = (*sorted(TENANTS), *sorted(HANDLERS))
 OURS = {*SERVING, "selsock_identify_t", "selsock_pam_t", "selsock_sql_t"}
 
 
 def test_the_handler_alone_may_ask(query: Query) -> None:
     """No tenant, no proxy, no login; and the socket's node is written to by nobody else of ours."""
-    assert who(query, "selsock_identify_t", "unix_stream_socket", "connectto") == {"selsock_t"}
+    assert who(query, "selsock_identify_t", "unix_stream_socket", "connectto") == HANDLERS
     writing = who(query, "selsock_identify_runtime_t", "sock_file", "write")
-    assert writing & {*OURS, "httpd_t", "user_t", "guest_t"} == {"selsock_t"}
+    assert writing & {*OURS, "httpd_t", "user_t", "guest_t"} == HANDLERS
 
 
 def test_files_of_users_are_read_by_those_that_check_them(query: Query) -> None:
@@ -28,10 +28,11 @@ def test_files_of_users_are_read_by_those_that_check_them(query: Query) -> None:
 
 def test_the_handler_starts_no_program(query: Query) -> None:
     """It enters a tenant's domain, or ends.  To fork is what every domain may."""
-    own = {(target, word) for _, target, _, word in rules(query, "selsock_t", tclass="process")}
-    assert {word for target, word in own if target in ("selsock_t", "self")} == {"fork", "setcurrent", "sigchld"}
-    others = {word for target, word in own if target not in ("selsock_t", "self")}
-    assert others - {"sigchld", "signull"} == {"dyntransition"}  # which every domain may, to init
+    for handler in HANDLERS:
+        own = {(target, word) for _, target, _, word in rules(query, handler, tclass="process")}
+        assert {word for target, word in own if target in (handler, "self")} == {"fork", "setcurrent", "sigchld"}
+        others = {word for target, word in own if target not in (handler, "self")}
+        assert others - {"sigchld", "signull"} == {"dyntransition"}  # which every domain may, to init
 
 
 def test_nobody_of_ours_touches_it(query: Query) -> None:

@@ -149,7 +149,7 @@ def test_processes_are_left_alone(ask: Query) -> None:
     never = "execheap execmem execstack getcap ptrace setcap setcurrent setfscreate setkeycreate setsockcreate signull"
     for name in NAMES:
         assert granted(ask, name, never) == set(), name
-        own = {"fork", "sigchld", "sigkill"} | ({"getsched"} if name not in PLAIN else set())
+        own = {"fork", "setrlimit", "sigchld", "sigkill"} | ({"getsched"} if name not in PLAIN else set())
         own |= {"getpgid", "setpgid", "signal"} if name in ("both", "cgi") else set()
         own |= {"getattr", "setexec"} if name in ("app", "cgi") else set()
         assert {rule[3] for rule in rules(ask, of(name), of(name), "process")} == own, name

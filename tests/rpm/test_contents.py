@@ -255,6 +255,7 @@ def test_every_path_has_a_label(installed: Path) -> None:
         "/usr/libexec/selsock/identify": "selsock_identify_exec_t",
         "/usr/libexec/selsock/pam": "selsock_pam_exec_t",
         "/usr/libexec/selsock/serve": "selsock_exec_t",
+        "/usr/libexec/selsock/serve-as": "selsock_run_as_exec_t",
         "/usr/libexec/selsock/sql": "selsock_sql_exec_t",
         "/usr/share/selsock/welcome": "selsock_welcome_content_t",
         "/usr/share/selsock/welcome/index.html": "selsock_welcome_content_t",

@@ -27,6 +27,7 @@ def page(text: str) -> tuple[bytes, int]:
 # QEMU's network shows the host as 10.0.2.2.  The socket's mode lets everybody try.
 LISTEN = """listen:
   - 80
+  - {address: 8443, run_as: true}
   - {address: 443, proxy: protocol, certificate: true, from: 10.0.2.2}
   - {unix: /run/selsock/http.sock, mode: "0666", peer: {user: 0, type: tests_proxy_t}, proxy: protocol, remote_user: X-User}
 """
@@ -79,7 +80,7 @@ def machine_yaml() -> str:
     domains = "domains:\n  front: {}\n  tools: {execute: true}\n  reader: {}\n  writer: {reads: [reader]}\n"
     # All visitors of the tests come from one address, and many of them do not know the password.
     rules = "limits: {failures: 1000000}\ncontexts:\n  - {address: 192.0.2.0/24}\n  - {any: true, context: writer}\n\n"
-    others = "".join((HERE / name).read_text() for name in ("tooled.yaml", "mapped.yaml"))
+    others = "".join((HERE / name).read_text() for name in ("tooled.yaml", "owned.yaml", "mapped.yaml"))
     return whole_yaml().replace("domains:\n", rules + domains, 1) + others
 
 
@@ -109,6 +110,9 @@ def files() -> Files:
         "/srv/vhosts/unruled/index.html": page("Unruled"),
         "/srv/vhosts/vouched/index.html": page("Vouched for"),
         "/srv/vhosts/guarded/index.html": page("Guarded"),
+        "/srv/vhosts/owned/htdocs/index.html": page("Owned"),
+        "/srv/vhosts/owned/code/tenant.py": ((HERE / "tenant.py").read_bytes(), 0o644),
+        "/etc/selsock/owned.htpasswd": (CAROL.replace(b"carol", b"gnu") + CAROL, 0o644),
         "/etc/selsock/mapped.htpasswd": (ALICE + BOB + CAROL, 0o644),
         "/etc/selsock/mapped.htgroup": (b"editors: carol alice\n", 0o644),
         "/etc/selsock/mapped.map": (b"bob writer:s0:c102\ncarol *\n", 0o644),

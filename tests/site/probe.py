@@ -151,7 +151,7 @@ def in_child(confined: Confined, exchange: Exchange, query: "dict[str, str]") ->
     ours, theirs = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        confined.forget()
+        confined.buffer.wipe()
         exchange.reply.client.socket.close()
         ours.close()
         theirs.sendall(json.dumps(attempt(query)).encode())

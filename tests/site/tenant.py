@@ -57,6 +57,12 @@ def do_list(path: str) -> object:
     return sorted(os.listdir(path.replace("PARENT", str(os.getppid()))))
 
 
+def do_status(_: str) -> object:
+    with open("/proc/self/status") as status, open("/proc/self/cgroup") as cgroup:
+        found = dict(line.split(":\t", 1) for line in status.read().splitlines() if ":\t" in line)
+        return {**found, "cgroup": cgroup.read().strip()}
+
+
 def do_fds(_: str) -> object:
     names = {}
     for name in os.listdir("/proc/self/fd"):

@@ -17,7 +17,6 @@ import h11
 from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
 from selsock.handler.head import HeadBuffer, read_head
-from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.serve.dispatch import Handlers
 from selsock.handler.serve.exchange import Exchange
@@ -67,7 +66,7 @@ def answer_to(vhost: Vhost, client: Client, close: bool = False) -> Outcome:
     head = read_head(client, buffer, Limits(), 5.0)
     location = locate(vhost, head.target.segments)
     exchange = Exchange(client, buffer, head, Limits(), location, None, close, Journal("/none"))
-    return Handlers(exchange.location.kind).serve(Confined("test", vhost, Credentials(), buffer), exchange)
+    return Handlers(exchange.location.kind, {}).serve(Confined("test", vhost, buffer), exchange)
 
 
 def ask(

@@ -12,7 +12,6 @@ from selsock.errors import ConfineFault, PolicyFault
 from selsock.handler import confine as module
 from selsock.handler.confine import REQUIRED_STATUS, Confined, confine
 from selsock.handler.head import HeadBuffer
-from selsock.handler.identify import Credentials
 from selsock.handler.journal import Journal
 from selsock.handler.table import OpenTable
 from selsock.model import Location, Vhost
@@ -103,7 +102,6 @@ class Scene:
         self.status.write_text(STATUS)
         self.table = OpenTable(str(compile_table(tmp_path, [VHOST])))
         self.journal = Journal("/nowhere")
-        self.credentials = Credentials()
         self.note(monkeypatch, OpenTable, "close", "close table")
         self.note(monkeypatch, Journal, "close", "close journal")
         monkeypatch.setattr(module, "posix", self)
@@ -144,7 +142,7 @@ class Scene:
                 self.done.append(call[0])
 
         kernel.calls = Calls()
-        return confine(DOG, VHOST, self.credentials, HeadBuffer(16), self.table, self.journal, kernel, enforce)
+        return confine(DOG, VHOST, HeadBuffer(16), self.table, self.journal, kernel, enforce)
 
 
 @pytest.fixture
@@ -172,7 +170,7 @@ def test_context_entered_has_our_user_and_role_and_the_rules_type_and_level(scen
         ("getcon",),
         ("unchanged",),
     ] == [*kernel.calls]
-    assert (TARGET, VHOST, scene.credentials) == (confined.context, confined.vhost, confined.credentials)
+    assert (TARGET, VHOST) == (confined.context, confined.vhost)
 
 
 def test_policy_that_the_status_page_does_not_tell_of_yet(scene: Scene) -> None:
@@ -252,7 +250,7 @@ WORSE = [
     ({"generation": "g2"}, "the loaded policy is not of the table's generation g1: run selsock-generate"),
     (
         {"context": UNCONFINED},
-        f"running as {UNCONFINED}, not selsock_t: restorecon the program, and restart the socket",
+        f"running as {UNCONFINED}, not selsock_t: restorecon it, and restart the socket",
     ),
     ({"permissive": True}, PERMISSIVE),
 ]
@@ -368,7 +366,7 @@ def test_status_of_this_kernel_has_every_line_that_is_required() -> None:
     for name in REQUIRED_STATUS:
         assert f"\n{name}:\t" in text
     with pytest.raises(ConfineFault, match="was this started by selsock@.service"):
-        module.check_status()
+        module.check_status(REQUIRED_STATUS)
 
 
 def test_what_belongs_above_the_line_is_closed(tmp_path: Path, scene: Scene) -> None:
@@ -395,7 +393,7 @@ def test_stderr_no_longer_leads_to_the_journal() -> None:
         os.dup2(write, module.STDERR)
         os.dup2(os.open("/dev/null", os.O_WRONLY), module.STDOUT)
         try:
-            confine(DOG, VHOST, Credentials(), HeadBuffer(16), *closed(), FakeKernel(), False)
+            confine(DOG, VHOST, HeadBuffer(16), *closed(), FakeKernel(), False)
         except ConfineFault:
             os.write(2, b"forged")
         os._exit(0)

@@ -16,6 +16,8 @@ import pytest
 
 from selsock import errors
 from selsock.context import Context
+from selsock.generate.cdb_writer import compose
+from selsock.generate.records import table_record, vhost_record
 from selsock.handler import __main__ as top
 from selsock.handler import confine, connection
 from selsock.handler.access import Access
@@ -25,9 +27,9 @@ from selsock.handler.serve import static
 from selsock.handler.serve.exchange import Exchange
 from selsock.handler.serve.reply import Outcome
 from selsock.identify.provider import Provider
-from selsock.model import Basic, Location, Rule, Vhost
+from selsock.model import Limits, Location, Rule, Table, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
-from tests.unit.fakes import FakeJournal, FakeKernel, Instance, compile_table, identifying, wait_until
+from tests.unit.fakes import SELSOCK, FakeJournal, FakeKernel, Instance, compile_table, identifying, wait_until
 from tests.unit.test_confine import Reloaded
 
 SECRET = "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
@@ -50,14 +52,14 @@ class World:
         users = folder / "htpasswd"
         users.write_text(f"dog:{SECRET}\ncat:{SECRET}\nmouse:{SECRET}\nhare:plain\nmole:!{SECRET}\n")
         self.providers = {"dog.example": Provider("file", str(users))}
-        auth = Basic(Realm.parse("kennel"))
+        auth = Realm.parse("kennel")
         self.vhosts = [
             self.vhost("dog", ["dog.example", "www.dog.example"], auth),
             self.vhost("cat", ["cat.example"], None),
         ]
         self.recompile({"idle_seconds": 5})
 
-    def vhost(self, name: str, names: list[str], auth: Basic | None) -> Vhost:
+    def vhost(self, name: str, names: list[str], auth: Realm | None) -> Vhost:
         """A vhost with anonymous visitors, users of two kinds, an address, and a location for staff alone."""
 
         def user(context: Context, name: str) -> Rule:
@@ -277,6 +279,69 @@ def refused(world: World, data: bytes, address: str = "192.0.2.1") -> tuple[int,
 def test_unknown_host_is_421_and_never_the_first_vhost(world: World, host: str) -> None:
     """RFC 9110 §15.5.20."""
     assert (421, f"no vhost answers to {host} (RFC 9110 §15.5.20)") == refused(world, request(host=host))
+
+
+def apart(world: World, vhosts: tuple[Vhost, ...], *listeners: str) -> None:
+    """A table of ``vhosts``, with ``listeners`` for those with run_as."""
+    records = [(b"table", table_record(Table("g1", True, Limits({"failure_seconds": 1}), (), listeners)))]
+    records += [(f"host {name}".encode(), vhost_record(vhost)) for vhost in vhosts for name in vhost.names]
+    world.table.write_bytes(compose(records))
+
+
+def owned(world: World, *run_as: int) -> Vhost:
+    """dog.example without users, as this account."""
+    public = Location((), (Rule(PUBLIC, "vhost.yaml:1", any=True),), None)
+    root = AbsolutePath.parse(str(world.folder / "dog"))
+    return Vhost((HostName.parse("dog.example"),), root, None, (public,), run_as=run_as)
+
+
+@pytest.mark.parametrize(
+    ("host", "listeners", "domain", "kind"),
+    [("dog", ("8080",), "selsock_t", "with"), ("cat", ("80", "8080"), "selsock_run_as_t", "without")],
+)
+def test_vhost_with_run_as_is_served_by_its_listeners_alone(
+    world: World, host: str, listeners: tuple[str, ...], domain: str, kind: str
+) -> None:
+    """And they serve no other.  Peers of these tests have come by port 80."""
+    apart(world, (owned(world, 1000, 1501, 1501, 1501), world.vhosts[1]), *listeners)
+    world.kernel.context = SELSOCK.replace("selsock_t", domain)
+    words = f"{host}.example is served on listeners {kind} run_as alone (RFC 9110 §15.5.20)"
+    assert (421, words) == refused(world, request(host=f"{host}.example"))
+
+
+def test_listener_of_one_kind_needs_the_domain_of_that_kind(world: World) -> None:
+    """Here it is selsock_t, without the right to change its user."""
+    apart(world, (owned(world, 1000, 1501, 1501, 1501),), "80")
+    status, exit_status, reason = failed(world)
+    assert (503, errors.EXIT_POLICY) == (status, exit_status)
+    assert reason == f"running as {SELSOCK}, not selsock_run_as_t: restorecon it, and restart the socket"
+
+
+def test_account_of_the_system_is_refused_before_anything_is_given_up(world: World) -> None:
+    """Though the table has it: nothing was decided, and no context entered."""
+    apart(world, (owned(world, 1000, 0, 0, 0),), "80")
+    world.kernel.context = SELSOCK.replace("selsock_t", "selsock_run_as_t")
+    assert (403, "uid 0, gid 0 is an account of the system's, or in root's group") == refused(world, request())
+    assert "decision" not in world.journal.events()
+
+
+def test_vhost_that_has_all_its_connections_is_503(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Retry-After, as the peer's misfortune: no failed unit.  Before anybody looks at a password."""
+    slots = world.folder / "slots"
+    slots.touch()
+    monkeypatch.setattr("selsock.handler.share.SLOTS", str(slots))
+    limits = {"connections": 1, "slots": 5}
+    dog = world.vhosts[0]
+    world.vhosts[0] = Vhost(dog.names, dog.root, dog.basic, dog.locations, limits=limits)
+    world.recompile({"idle_seconds": 5})
+    with world.visit() as first:
+        first.send(request())
+        assert 200 == status_of(first.receive_one())
+        answer, status = alone(world, request(user="hare"))
+        assert (503, errors.EXIT_REFUSED) == (status_of(answer), status)
+        assert b"\r\nRetry-After: 5\r\n" in answer
+        assert 200 == status_of(alone(world, request(host="cat.example", rest=CLOSE))[0])
+    assert 200 == status_of(alone(world, request(rest=CLOSE))[0])
 
 
 def test_no_host_at_all_is_421(world: World) -> None:
@@ -658,7 +723,7 @@ def test_table_cut_short(world: World, length: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        (b"format\t4", b"format\t1", "table: of another format than 4"),
+        (b"format\t5", b"format\t4", "table: of another format than 5"),
         (b"selinux\trequired", b"selinux\trequireD", "table: incomplete"),
         (b"selinux\trequired", b"selinuX\trequired", "table: incomplete"),
         (b"fields\t100", b"fieldS\t100", "table: incomplete"),
@@ -695,7 +760,7 @@ def test_selinux_that_does_not_enforce(world: World, mode: str) -> None:
 def test_process_outside_its_own_domain(world: World) -> None:
     """The program lost its label, and init started it in a domain of another module."""
     world.kernel.context = "system_u:system_r:initrc_t:s0"
-    wanted = "running as system_u:system_r:initrc_t:s0, not selsock_t: restorecon the program, and restart the socket"
+    wanted = "running as system_u:system_r:initrc_t:s0, not selsock_t: restorecon it, and restart the socket"
     assert (503, errors.EXIT_POLICY, wanted) == failed(world)
     assert ["fault"] == world.journal.events()
 

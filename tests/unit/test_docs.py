@@ -57,7 +57,7 @@ def composed(example: str) -> str:
 @pytest.fixture
 def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has the users and groups of the examples."""
-    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "x", 99, 99, "", "/", "/bin/false")))
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.struct_passwd((name, "x", 1099, 1099, "", "/", "/bin/false")))
     monkeypatch.setattr(grp, "getgrnam", lambda name: grp.struct_group((name, "x", 99, [])))
 
 

@@ -2,6 +2,7 @@
 """selsockctl explain: what it says, and that the handler does just that, on ten thousand configurations and requests."""
 
 import json
+import pwd
 import random
 import secrets
 import socket
@@ -174,7 +175,7 @@ def handled(folder: Path, table: OpenTable, asked: Asked, monkeypatch: pytest.Mo
     """What ``handle()`` decides: context and rule, or status and reason.  The service grants whoever asks."""
 
     def ask(question: bytes, secret: bytes | memoryview) -> tuple[str, str, list[str]]:
-        vhost = table.vhost(question.split(b"\t")[1].decode())
+        vhost = table.vhost(question.split(b"\t")[1].decode(), False)
         ceilings = {str(rule.context.level) for place in vhost.locations for rule in place.rules if rule.clearance}
         monkeypatch.setattr("selsock.identify.clearance.login", login)
         lines = [f"group {group}" for group in asked.groups or ()]
@@ -486,3 +487,36 @@ def test_a_context_or_generation_that_the_policy_does_not_know(monkeypatch: pyte
     monkeypatch.setattr(kernel, "knows", lambda context: "generation" not in context, raising=False)
     wanted = "the loaded policy is not of this configuration's generation g1"
     assert Transition(False, wanted) == transition(kernel, CONTEXT, "g1", True)
+
+
+AS_DOG = """listen: [80, {address: 8080, run_as: true}]
+domains: {public: {}}
+default_context: public:s0
+vhosts:
+  a.example:
+    root: /srv/a
+    run_as: authenticated
+    auth: {basic: {realm: A, file: /etc/selsock/a.htpasswd}}
+    contexts: [{any: true}]
+"""
+
+
+def test_account_is_told_and_refused_as_the_handler_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked up on this machine; the listener is taken to be the right one."""
+    table = table_of(tmp_path, AS_DOG, MAP_DATA)
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", *{"dog": (1501, 1501), "root": (0, 0)}[name], "", "/", "/bin/sh"))
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    monkeypatch.setattr("posix.getgrouplist", lambda name, gid: [gid, 2000])
+    found = explain(table, Asked("a.example", "dog", groups=()))
+    said = "served as uid 1501, gid 1501, groups 1501 2000, on listeners with run_as alone"
+    assert (str(found.context), found.notes[-1]) == ("selsock_public_t:s0", said)
+    for user, status, reason in (
+        ("root", 403, "uid 0, gid 0 is an account of the system's, or in root's group"),
+        ("ghost", 403, "run_as: authenticated, and nobody here is called ghost"),
+        ("", 401, "run_as: authenticated, and nobody has signed in: signing in may help"),
+    ):
+        found = explain(table, Asked("a.example", user, groups=()))
+        assert (found.status, found.reason) == (status, reason)

@@ -542,6 +542,44 @@ def test_the_next_step_restarts_the_socket_only_when_it_changed(machine: Machine
     assert (machine.said[-2], machine.said[-1]) == (f"wrote {machine.root / TABLE}", NOW)
 
 
+RUN_AS_UNITS = ("selsock-run-as.socket", "selsock-run-as@.service")
+
+
+def test_units_for_run_as_come_and_go_with_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is listened for any more, systemd is told so first."""
+    places = [machine.root / "etc/systemd/system" / name for name in RUN_AS_UNITS]
+    monkeypatch.setattr(module, "is_booted", lambda: True)
+    machine.extra = "listen: [80, {address: 8080, run_as: true}]\n"
+    machine.apply()
+    assert all(place.exists() for place in places)
+    machine.extra = ""
+    machine.done.clear()
+    machine.apply()
+    stop, reload = "systemctl stop selsock-run-as.socket (with table)", "systemctl daemon-reload (with table)"
+    assert machine.done.index(stop) < machine.done.index(reload)
+    assert not any(place.exists() for place in places)
+    assert [f"removed {place}" for place in places] == [line for line in machine.said if line.startswith("removed")]
+
+
+def test_a_unit_of_that_name_that_is_not_ours_is_left(machine: Machine) -> None:
+    place = machine.root / "etc/systemd/system/selsock-run-as.socket"
+    place.parent.mkdir(parents=True)
+    place.write_text("# somebody else's\n")
+    machine.apply()
+    assert place.read_text() == "# somebody else's\n"
+
+
+def test_listening_for_run_as_begins_with_the_apply(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If selsock.socket listens already; else it begins together with it."""
+    monkeypatch.setattr(module, "is_booted", lambda: True)
+    machine.extra = "listen: [80, {address: 8080, run_as: true}]\n"
+    machine.apply(auth=False)
+    assert not any("start" in step for step in machine.done)
+    monkeypatch.setattr(module, "run", lambda command: [machine.run(command), "active\n"][1])
+    machine.apply(auth=False)
+    assert machine.done[-1] == "systemctl start selsock-run-as.socket (with table)"
+
+
 def test_another_module_that_claims_a_root_is_told(machine: Machine) -> None:
     machine.selinux.labels[str(machine.content)] = "system_u:object_r:user_home_t:s0"
     machine.apply()

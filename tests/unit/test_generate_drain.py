@@ -12,6 +12,7 @@ import pytest
 from selsock.generate.drain import PATIENCE, domain, drain, emptied, end, inside, starting
 
 BEFORE, TENANT = "system_u:system_r:selsock_t:s0", "system_u:system_r:selsock_public_t:s0:c0,c1"
+AS = "/usr/bin/python3\0-ISB\0/usr/libexec/selsock/serve-as\0/var/lib/selsock/table.cdb\0"
 SERVE = "/usr/bin/python3\0-ISB\0/usr/libexec/selsock/serve\0/var/lib/selsock/table.cdb\0"
 
 
@@ -198,3 +199,10 @@ def test_only_those_inside_are_ended(proc: Proc) -> None:
             assert end(["selsock_public_t"], proc.path) == 0, "one that has ended is passed over"
         finally:
             outer.kill()
+
+
+def test_those_that_may_change_their_user_are_waited_for(proc: Proc) -> None:
+    """By their own program, in their own domain, until they are in a tenant's."""
+    proc.process(7, BEFORE.replace("selsock_t", "selsock_run_as_t"), AS)
+    proc.events.append((0.4, lambda: proc.process(7, TENANT, AS)))
+    assert (proc.drain(), proc.said) == (0.4, [])

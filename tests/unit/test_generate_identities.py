@@ -43,7 +43,7 @@ def test_each_way_is_a_record(auth: str, record: str) -> None:
     found = dict(records(compile_table(configure(source, "vhost.yaml", Ledger()), "g1")))
     assert record == found["identity a.example"]
     assert record == Provider.parse(record.encode()).record().decode()
-    wanted = "basic\tx\n" if auth.startswith("basic") else "proxy\n"
+    wanted = "basic\tx\n" if auth.startswith("basic") else "proxy\t\n"
     assert wanted in found["host a.example"]
     assert "/etc/selsock" not in found["host a.example"]
 

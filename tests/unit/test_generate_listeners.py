@@ -255,7 +255,7 @@ def test_each_mistake_is_named_where_it_stands(entry: str) -> None:
         (
             f"{{unix: /run/selsock/a, {PEER}}}",
             f"{{unix: /run/selsock/b, {PEER}}}",
-            "unix: expected one UNIX socket at most, not '/run/selsock/b'",
+            "unix: expected one UNIX socket at most, and one with run_as, not '/run/selsock/b'",
         ),
         (
             "80",

@@ -34,7 +34,7 @@ LABELS = ["restore /etc/selsock/htpasswd", "restore /srv/a", "restore /srv/b"]
 SERVICES = [f"selsock-{name}.{kind}" for name in ("identify", "pam", "sql") for kind in ("socket", "service")]
 STOP = [
     "systemctl disable --now selsock.socket",
-    *(f"systemctl stop {unit}" for unit in ("system-selsock.slice", *SERVICES)),
+    *(f"systemctl stop {unit}" for unit in ("system-selsock.slice", "selsock-run-as.socket", *SERVICES)),
 ]
 UNLOAD = "semodule -X 400 -r selsock_retired -r selsock_tenants"
 

@@ -18,9 +18,10 @@ from selsock.errors import Challenge, IdentityFault, Limited
 from selsock.handler import identify as module
 from selsock.handler.adopt import Client
 from selsock.handler.head import HeadBuffer, RequestHead
-from selsock.handler.identify import Credentials, Identity, identify
+from selsock.handler.identify import Identity, identify
+from selsock.handler.serve.requests import recognise
 from selsock.identify.provider import Provider
-from selsock.model import Basic, Limits, Location, Vhost
+from selsock.model import Limits, Location, Vhost
 from selsock.names import AbsolutePath, HostName, Realm
 from tests.unit.fakes import compile_table, identifying
 from tests.unit.test_head import read
@@ -37,7 +38,7 @@ def basic(user: str, password: str) -> str:
 
 def vhost_with(auth: bool) -> Vhost:
     """A vhost with authentication, or one without."""
-    given = Basic(Realm.parse("kennel")) if auth else None
+    given = Realm.parse("kennel") if auth else None
     return Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv/dog"), given, (Location((), (), None),))
 
 
@@ -78,15 +79,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Itera
         yield path
 
 
-def put(head: RequestHead, buffer: HeadBuffer, credentials: Credentials, auth: bool = True) -> Identity:
+def put(head: RequestHead, buffer: HeadBuffer, auth: bool = True) -> Identity:
     """identify, of a visitor from 192.0.2.1."""
-    return identify(head, buffer, credentials, vhost_with(auth), Client(socket.socket(), "192.0.2.1"), Limits(LIMITS))
+    return identify(head, buffer, vhost_with(auth), Client(socket.socket(), "192.0.2.1"), Limits(LIMITS))
 
 
 def ask(value: str | None) -> Identity:
-    """identify, with credentials of its own."""
+    """identify, in a buffer of its own."""
     head, buffer = head_with(value)
-    return put(head, buffer, Credentials())
+    return put(head, buffer)
 
 
 # ---- verdicts
@@ -111,9 +112,8 @@ def test_nobody_asked_is_anonymous(file: Path) -> None:
 def test_vhost_without_authentication_does_not_look_at_credentials() -> None:
     """They are wiped all the same: nothing is to be found of them below the line."""
     head, buffer = head_with(basic("dog", "secret"))
-    credentials = Credentials()
-    assert put(head, buffer, credentials, auth=False).user is None
-    assert b"" == credentials.value
+    assert put(head, buffer, auth=False).user is None
+    assert b"" == buffer.verified
     assert b"Basic" not in buffer.data
 
 
@@ -329,9 +329,8 @@ def test_too_many_are_told_at_once(service: socket.socket, clock: Clock) -> None
 def test_credentials_are_moved_out_of_the_buffer(file: Path) -> None:
     """One copy, in one bytearray; the buffer has zeros in its place and the rest untouched."""
     head, buffer = head_with(basic("dog", "secret"))
-    credentials = Credentials()
-    put(head, buffer, credentials)
-    assert basic("dog", "secret").encode() == credentials.value
+    put(head, buffer)
+    assert basic("dog", "secret").encode() == buffer.verified
     start, end = head.credentials
     assert bytes(end - start) == buffer.data[start:end]
     assert b"Authorization: \0" in buffer.data
@@ -340,10 +339,9 @@ def test_credentials_are_moved_out_of_the_buffer(file: Path) -> None:
 def test_refused_credentials_are_not_kept(file: Path) -> None:
     """There is nothing to recognise later."""
     head, buffer = head_with(basic("dog", "wrong"))
-    credentials = Credentials()
     with pytest.raises(Challenge):
-        put(head, buffer, credentials)
-    assert b"" == credentials.value
+        put(head, buffer)
+    assert b"" == buffer.verified
 
 
 @pytest.mark.parametrize(
@@ -359,32 +357,31 @@ def test_refused_credentials_are_not_kept(file: Path) -> None:
 def test_only_the_very_same_value_is_recognised(file: Path, value: str, same: bool) -> None:
     """And it is wiped from the buffer in either case."""
     head, buffer = head_with(basic("dog", "secret"))
-    credentials = Credentials()
-    put(head, buffer, credentials)
-    again, buffer = head_with(value)
-    assert same == credentials.recognise(again, buffer)
-    assert value.encode() not in buffer.data
+    put(head, buffer)
+    again, other = head_with(value)
+    other.verified = buffer.verified
+    assert same == recognise(again, other)
+    assert value.encode() not in other.data
 
 
 def test_recognising_needs_no_module_that_may_be_a_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is done below the line, where nothing can be opened; Red Hat's Python has binascii and _hashlib as files."""
     head, buffer = head_with(basic("dog", "secret"))
-    credentials = Credentials()
-    put(head, buffer, credentials)
+    put(head, buffer)
     for name in ("binascii", "_hashlib"):
         monkeypatch.setitem(sys.modules, name, None)
-    again, buffer = head_with(basic("dog", "secret"))
-    assert credentials.recognise(again, buffer)
+    again, other = head_with(basic("dog", "secret"))
+    other.verified = buffer.verified
+    assert recognise(again, other)
     assert "_operator" in sys.builtin_module_names
 
 
 def test_wipe_overwrites_in_place(file: Path) -> None:
     """The bytearray stays where it is; what points at it sees zeros."""
     head, buffer = head_with(basic("dog", "secret"))
-    credentials = Credentials()
-    put(head, buffer, credentials)
-    view = memoryview(credentials.value)
-    credentials.wipe()
+    put(head, buffer)
+    view = memoryview(buffer.verified)
+    buffer.wipe()
     assert bytes(len(view)) == bytes(view)
 
 
@@ -398,17 +395,17 @@ from selsock.handler import identify
 from selsock.model import Limits
 from tests.unit.test_identify import vhost_with
 identify.SERVICE = sys.argv[2]
-buffer, credentials = HeadBuffer(16384), identify.Credentials()
+buffer = HeadBuffer(16384)
 client = Client(socket.socket(fileno=int(sys.argv[3])), "192.0.2.1")
 vhost = vhost_with(True)
 read_head(client, buffer, Limits(), 10.0)
 client.write(b"read")
 sys.stdin.readline()
 head = read_head(client, buffer, Limits(), 10.0)
-identify.identify(head, buffer, credentials, vhost, client, Limits())
+identify.identify(head, buffer, vhost, client, Limits())
 client.write(b"kept")
 sys.stdin.readline()
-credentials.wipe()
+buffer.wipe()
 client.write(b"done")
 sys.stdin.readline()
 """
@@ -448,6 +445,6 @@ def test_memory_has_one_copy_of_the_credentials_and_then_none(file: Path) -> Non
             assert said == peer.recv(4)
             seen.append((copies(process.pid, value.encode()), copies(process.pid, password.encode())))
             process.stdin.write("\n")
-    # First head: in the buffer alone.  Second: moved to the Credentials.  Then: gone.
+    # First head: in the buffer alone.  Second: moved aside there.  Then: gone.
     assert [(1, 0), (1, 0), (0, 0)] == seen
     assert 0 == process.returncode

@@ -16,7 +16,7 @@ import pytest
 from selsock import cores
 from selsock.errors import PolicyFault
 from selsock.handler import kernel as module
-from selsock.handler.kernel import Kernel, check
+from selsock.handler.kernel import OWN_TYPES, Kernel, check
 from tests.unit.fakes import FakeKernel
 
 NAMES = ("CURRENT", "ACCESS", "CONTEXT", "PROCESS", "STATUS")
@@ -391,7 +391,7 @@ def test_nothing_that_is_not_watched_changes() -> None:
 def test_enforcing_with_the_policy_of_the_table_is_confined() -> None:
     """The generation is a type of the loaded policy."""
     kernel = FakeKernel(generation="abc")
-    assert check(kernel, "abc", True)
+    assert check(kernel, "abc", True, False)
     assert [("watch",), ("getcon",), ("knows", "system_u:object_r:selsock_generation_abc:s0")] == kernel.calls
 
 
@@ -400,7 +400,7 @@ def test_own_domain_is_told_by_the_type_alone(context: str) -> None:
     """An administrator may run the unit under another user, role or level."""
     kernel = FakeKernel()
     kernel.context = context
-    assert check(kernel, "g1", True)
+    assert check(kernel, "g1", True, False)
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -424,24 +424,35 @@ def test_process_outside_its_own_domain_serves_nobody(context: str, required: bo
     kernel = FakeKernel()
     kernel.context = context
     with pytest.raises(PolicyFault) as caught:
-        check(kernel, "g1", required)
-    wanted = f"running as {context}, not selsock_t: restorecon the program, and restart the socket"
+        check(kernel, "g1", required, False)
+    wanted = f"running as {context}, not selsock_t: restorecon it, and restart the socket"
     assert (wanted, 503) == (caught.value.reason, caught.value.status)
     assert [("watch",), ("getcon",)] == kernel.calls
+
+
+@pytest.mark.parametrize(("apart", "own", "other"), [(False, *OWN_TYPES), (True, *OWN_TYPES[::-1])])
+def test_domain_is_that_of_the_listeners_kind_and_no_other(apart: bool, own: str, other: str) -> None:
+    """A process that may change its user serves on no other listener, and one that may not, not there."""
+    kernel = FakeKernel()
+    kernel.context = f"system_u:system_r:{own}:s0"
+    assert check(kernel, "g1", True, apart)
+    kernel.context = f"system_u:system_r:{other}:s0"
+    with pytest.raises(PolicyFault, match=f"running as {kernel.context}, not {own}: "):
+        check(kernel, "g1", True, apart)
 
 
 @pytest.mark.parametrize("required", [True, False])
 def test_policy_of_another_generation_serves_nobody(required: bool) -> None:
     """Also where SELinux is optional: what enforces must be what the table was made for."""
     with pytest.raises(PolicyFault, match="not of the table's generation g2: run selsock-generate"):
-        check(FakeKernel(generation="g1"), "g2", required)
+        check(FakeKernel(generation="g1"), "g2", required, False)
 
 
 @pytest.mark.parametrize("mode", ["permissive", "disabled", "", "Enforcing"])
 def test_anything_but_enforcing_serves_nobody_by_default(mode: str) -> None:
     """The reason names the mode."""
     with pytest.raises(PolicyFault) as caught:
-        check(FakeKernel(mode=mode), "g1", True)
+        check(FakeKernel(mode=mode), "g1", True, False)
     assert (f"SELinux is {mode}, and vhost.yaml requires it", 503) == (caught.value.reason, caught.value.status)
 
 
@@ -450,7 +461,7 @@ def test_optional_serves_unconfined(mode: str) -> None:
     """False is what makes handle() say so in the journal."""
     kernel = FakeKernel(mode=mode)
     kernel.context = "system_u:system_r:initrc_t:s0"
-    assert not check(kernel, "g1", False)
+    assert not check(kernel, "g1", False, False)
     assert [("watch",)] == kernel.calls
 
 
@@ -467,7 +478,7 @@ def test_question_that_is_not_answered_serves_nobody(
 
     monkeypatch.setattr(FakeKernel, question, mute)
     with pytest.raises(PolicyFault) as caught:
-        check(FakeKernel(), "g1", required)
+        check(FakeKernel(), "g1", required, False)
     assert (f"SELinux does not answer: {error}", 503) == (caught.value.reason, caught.value.status)
 
 
@@ -476,4 +487,4 @@ def test_page_that_can_not_be_read_serves_nobody(files: Path, required: bool) ->
     """Through to the file."""
     (files / "STATUS").mkdir()
     with pytest.raises(PolicyFault, match="SELinux does not answer: .*Is a directory"):
-        check(Kernel(), "g1", required)
+        check(Kernel(), "g1", required, False)

@@ -4,11 +4,11 @@
 import pytest
 
 from selsock.context import Context, Level
-from selsock.errors import Challenge, PeerFault, TableFault
+from selsock.errors import Challenge, PeerFault
 from selsock.handler.identify import Identity
 from selsock.handler.label import label
 from selsock.handler.table import locate
-from selsock.model import Basic, Location, Rule, Vhost
+from selsock.model import Location, Rule, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 
 DOG, CAT, ANY = (Context.parse(f"selsock_{name}_t:s0:c{place}") for place, name in enumerate(("dog", "cat", "any")))
@@ -35,7 +35,7 @@ def rule(
 
 def vhost(rules: list[Rule], default: Context | None = None, basic: bool = False, proxied: bool = False) -> Vhost:
     """A vhost with one location."""
-    auth = Basic(Realm.parse("kennel")) if basic else None
+    auth = Realm.parse("kennel") if basic else None
     names = (HostName.parse("dog.example"),)
     return Vhost(names, AbsolutePath.parse("/srv"), auth, (Location((), tuple(rules), default),), proxied=proxied)
 
@@ -284,9 +284,3 @@ def test_location_is_the_longest_prefix_by_whole_segments(path: tuple[str, ...],
     locations = tuple(Location(prefix, (), None) for prefix in (("staff", "dog"), ("staff",), ()))
     names = (HostName.parse("dog.example"),)
     assert found == locate(Vhost(names, AbsolutePath.parse("/srv"), None, locations), path).prefix
-
-
-def test_vhost_without_a_location_is_the_tables_fault() -> None:
-    """It can not be compiled, and does not pass if it comes to be."""
-    with pytest.raises(TableFault):
-        locate(Vhost((HostName.parse("dog.example"),), AbsolutePath.parse("/srv"), None, ()), ("a",))

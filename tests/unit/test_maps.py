@@ -462,7 +462,7 @@ def decision(place: Path, text: str, data: str, user: str | None, address: str, 
     """What the handler decides by the table of ``text``: a context, or the status of a refusal."""
     place.write_bytes(compile_table(configured(text, data), "0123456789abcdef"))
     opened = OpenTable(str(place))
-    vhost = opened.vhost("a.example")
+    vhost = opened.vhost("a.example", False)
     identity = Identity(UserName(user) if user else None)
     identity.mapped = opened.consult(vhost, identity.user, identity.assigned)
     opened.close()

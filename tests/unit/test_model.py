@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from selsock.context import Context
 from selsock.generate.records import location_lines, rule_fields, table_record, vhost_record
-from selsock.model import LIMITS, METHODS, Basic, Limits, Location, Rule, Table, Vhost
+from selsock.model import LIMITS, METHODS, Limits, Location, Rule, Table, Vhost
 from selsock.names import AbsolutePath, HostName, Network, Realm, UserName
 
 contexts = st.sampled_from(["selsock_public_t:s0", "selsock_staff_t:s0:c0,c1", "a_t:s0:c0.c1023"]).map(Context.parse)
@@ -40,17 +40,25 @@ def vhosts(draw: st.DrawFn) -> Vhost:
     locations = tuple(
         Location(prefix, tuple(draw(st.lists(rules(), max_size=3))), draw(st.none() | contexts)) for prefix in ordered
     )
-    basic = draw(st.sampled_from([None, Basic(Realm("A b"))]))
+    basic = draw(st.sampled_from([None, Realm("A b")]))
     names = draw(st.lists(st.sampled_from(["a.example", "[::1]", "192.0.2.1"]), min_size=1, max_size=3, unique=True))
     proxied = basic is None and draw(st.booleans())
-    return Vhost(tuple(map(HostName, names)), AbsolutePath("/srv/a"), basic, locations, proxied=proxied)
+    run_as = draw(st.sampled_from([(), (1000,), (1000, 1501, 1501, 100, 1501)]))
+    limits = draw(
+        st.dictionaries(st.sampled_from(["connections", "slots", "memory.max", "umask"]), st.integers(0, 2**62))
+    )
+    root, temporary = AbsolutePath("/srv/a"), draw(st.sampled_from([None, AbsolutePath("/srv/a/tmp")]))
+    return Vhost(tuple(map(HostName, names)), root, basic, locations, temporary, proxied, run_as, limits)
+
+
+WHOLE = ("names", "root", "basic", "temporary", "proxied", "run_as", "limits")
 
 
 @given(vhosts())
 def test_a_vhost_survives_the_table(vhost: Vhost) -> None:
     read = Vhost.parse(vhost_record(vhost))
     assert vhost_record(read) == vhost_record(vhost)
-    assert read.names == vhost.names
+    assert [getattr(read, name) for name in WHOLE] == [getattr(vhost, name) for name in WHOLE]
     assert [location.prefix for location in read.locations] == [location.prefix for location in vhost.locations]
     for one, two in zip(read.locations, vhost.locations, strict=True):
         assert one.default == two.default
@@ -110,6 +118,16 @@ GOOD = b"names\ta.example\nroot\t/srv/a\nlocation\t/\ta_t:s0\nstatic\nrule\ta_t:
         GOOD.replace(b"location\t/\t", b"location\t/x\t"),
         GOOD.replace(b"location\t/\ta_t:s0\n", b""),
         GOOD.replace(b"location", b"basic\tx\ty"),
+        GOOD.replace(b"location", b"basic\tx\nbasic\ty\nlocation"),
+        GOOD.replace(b"location", b"basic\t\nlocation"),
+        GOOD.replace(b"location", b"basic\nlocation"),
+        GOOD.replace(b"location", b"proxy\nlocation"),
+        GOOD.replace(b"location", b"unknown\tx\nlocation"),
+        GOOD.replace(b"location", b"run_as\tdog\nlocation"),
+        GOOD.replace(b"location", b"run_as\t1000\t1501\t1501x\nlocation"),
+        GOOD.replace(b"location", b"limits\tumask\nlocation"),
+        GOOD.replace(b"location", b"limits\tumask 0x3\nlocation"),
+        GOOD.replace(b"root\t/srv/a\n", b""),
         b"names\ta.example\nroot\t/srv/a\n",
         GOOD.replace(b"a.example", b"\xff"),
     ],
@@ -149,8 +167,8 @@ SETTINGS = table_record(Table("0123456789abcdef", True, Limits()))
     "record",
     [
         b"",
-        SETTINGS.replace(b"format\t4", b"format\t1"),
-        SETTINGS.replace(b"format\t4\n", b""),
+        SETTINGS.replace(b"format\t5", b"format\t4"),
+        SETTINGS.replace(b"format\t5\n", b""),
         SETTINGS.replace(b"generation\t0123456789abcdef\n", b""),
         SETTINGS.replace(b"required", b"permissive"),
         SETTINGS.replace(b"requests\t100\n", b""),

@@ -356,7 +356,7 @@ def arrived(table: Path, listener: socket.socket, data: bytes = b"") -> Client:
     peer, client = connect_to(listener)
     with peer:
         peer.sendall(data)
-        found = OpenTable(str(table)).listener(client.listener)
+        found = OpenTable(str(table)).look(f"listener {client.listener}", Listener)
         if found is not None:
             arrive(client, HeadBuffer(16384), found, Limits(), enforce=False)
     client.socket.close()

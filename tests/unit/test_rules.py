@@ -381,7 +381,7 @@ def decision(
     """What the handler decides by the table of ``text``: context and rule, or the status of a refusal."""
     (folder / "table.cdb").write_bytes(compile_table(configured(text, data), "0123456789abcdef"))
     opened = OpenTable(str(folder / "table.cdb"))
-    vhost = opened.vhost("a.example")
+    vhost = opened.vhost("a.example", False)
     identity = Identity(UserName(user) if user else None, frozenset({"g"} if user else ()), assigned)
     try:
         identity.mapped = opened.consult(vhost, identity.user, assigned)

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 BootVm = Callable[..., AbstractContextManager[VirtualMachine]]
-PORTS = (80, 443, 8080, 8443)
+PORTS = (80, 443, 8008, 8080, 8443)
 # Modules that tests add to the policy for a while.  They were linked when the image was made: the emulated machine needs
 # forty seconds for that, and one for loading.
 VARIANTS = {

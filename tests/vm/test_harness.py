@@ -84,5 +84,5 @@ def test_the_journal_is_read_since_a_mark(vm: VirtualMachine) -> None:
 
 def test_a_port_of_the_guest_is_reached(vm: VirtualMachine) -> None:
     """http_port() leads to the guest: a port where nobody listens closes at once, without a byte."""
-    with socket.create_connection(("127.0.0.1", vm.http_port(8443)), 10) as connection:
+    with socket.create_connection(("127.0.0.1", vm.http_port(8008)), 10) as connection:
         assert connection.recv(1) == b""

@@ -10,12 +10,12 @@ from pathlib import Path
 from selsock.ctl.doctor.look import Look, Said, error, ok, warning
 from selsock.generate.plan import POLICY, TABLE
 from selsock.generate.policy_store import PRIORITY, STORES
-from selsock.handler.kernel import OWN_TYPE, is_of
+from selsock.handler.kernel import OWN_TYPES, is_of
 from selsock.handler.table import OpenTable
 from selsock.identify.provider import SERVICES
 
 MODULE = Path(POLICY).stem
-BASE = f"system_u:system_r:{OWN_TYPE}:s0"
+BASE = f"system_u:system_r:{OWN_TYPES[0]}:s0"
 CONFIG = "etc/selinux/config"  # what the next boot begins with (selinux_config(5))
 
 
@@ -93,7 +93,7 @@ def permissive(look: Look) -> Iterator[Said]:
         return
     configuration = look.given.configuration
     entered = {context.type for site in configuration.sites for context in site.contexts}
-    own = {OWN_TYPE, *(f"selsock_{name}_t" for name in SERVICES)}
+    own = {*OWN_TYPES, *(f"selsock_{name}_t" for name in SERVICES)}
     found = False
     for name in sorted({*own, *entered, *(domain.type for domain in configuration.domains)}):
         context = f"system_u:system_r:{name}:s0"

@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
 
 class Handlers:
-    """The content handlers of one connection; ``kind`` is that of the location that the first request is for."""
+    """The content handlers of one connection; ``kind`` is that of the location that the first request is for, ``limits``
+    are those of its vhost."""
 
-    __slots__ = ("found",)
+    __slots__ = ("found", "restrain")
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, limits: "dict[str, int]") -> None:
+        self.restrain: Callable[[Confined], None] | None = None
+        if limits:
+            from selsock.handler.serve import restrain
+
+            restrain.load(limits)
+            self.restrain = restrain.restrain
         self.found: Final[dict[str, Serve]] = {"static": static.serve}
         self.of(kind)
 
@@ -43,7 +50,10 @@ class Handlers:
         return self.found[kind]
 
     def serve(self, confined: "Confined", exchange: "Exchange") -> "Outcome":
-        """Answer one request.  Raises PeerFault, PeerGone, TableFault, AdoptFault."""
+        """Answer one request.  Raises PeerFault, PeerGone, TableFault, AdoptFault, LimitFault."""
+        if self.restrain is not None:
+            self.restrain(confined)
+            self.restrain = None  # it holds from now on
         if exchange.head.method == "TRACE":  # RFC 9110 §9.3.8: it would show what a proxy has added
             return exchange.reply.page(405, fields=[("Allow", static.ALLOW)])
         if exchange.head.target.raw == "*":  # RFC 9110 §9.3.7: OPTIONS for the server as a whole

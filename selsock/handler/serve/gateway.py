@@ -113,7 +113,7 @@ def become_tenant(confined: Confined, keep: int, environ: "dict[str, bytes]") ->
     Credentials are overwritten; a session of its own, so that it and its children can be ended together; no descriptor
     but 0, 1, 2 and ``keep``; ``environ`` is all of the environment.
     """
-    confined.forget()
+    confined.buffer.wipe()
     posix.setsid()
     posix.closerange(3, keep)
     posix.closerange(keep + 1, LAST_DESCRIPTOR)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """requests: one request of the connection after the other, as long as they belong into the context that was entered."""
 
+from selsock.cores import compare_digest, time
 from selsock.errors import PeerFault, PeerGone
 from selsock.handler.access import Access
 from selsock.handler.adopt import Client
 from selsock.handler.confine import Confined
-from selsock.handler.head import RequestHead, read_head
+from selsock.handler.head import HeadBuffer, RequestHead, read_head
 from selsock.handler.identify import Identity
 from selsock.handler.journal import NOTICE, Journal
 from selsock.handler.kernel import Kernel
@@ -49,7 +50,7 @@ def serve_requests(
         access.record(journal, NOTICE, "outcome", outcome.status, outcome.content, outcome.reason)
         if exchange.reply.close or not body.drain():
             return
-        access.begin()
+        begin(access)
         try:
             access.head = head = read_head(client, confined.buffer, limits, limits.idle_seconds)
         except PeerGone:
@@ -59,6 +60,13 @@ def serve_requests(
             return
         if not stays(head, confined, identity, client, decision):
             return part(client, access, journal)
+
+
+def begin(access: Access) -> None:
+    """Another request on the same connection: what belonged to the last one alone is forgotten."""
+    access.head = None
+    access.times.clear()
+    access.since = time.monotonic()
 
 
 def part(client: Client, access: Access, journal: Journal) -> None:
@@ -85,7 +93,7 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
     elif head.credentials == (0, 0):
         if identity.user is not None:
             return False
-    elif not confined.credentials.recognise(head, confined.buffer):
+    elif not recognise(head, confined.buffer):
         return False
     if client.field or client.login:
         from selsock.handler.proxy import visitor
@@ -96,6 +104,14 @@ def stays(head: RequestHead, confined: Confined, identity: Identity, client: Cli
         except PeerFault:
             return False
     return within(head.method, head.target.segments, confined, identity, client, decision) is not None
+
+
+def recognise(head: RequestHead, buffer: HeadBuffer) -> bool:
+    """Whether ``head`` carries exactly the value of Authorization that was verified; it is wiped where it was read."""
+    start, end = head.credentials
+    same = compare_digest(memoryview(buffer.data)[start:end], buffer.verified)
+    buffer.wipe_span(start, end)
+    return same
 
 
 def within(

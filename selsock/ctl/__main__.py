@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``selsockctl``: why somebody gets which context, and who is there now.
+"""``selsockctl``: why somebody gets which context, who is there now, and whether tenants can reach each other.
 
-Exit statuses: 0 a context, or a list; 1 ``explain``: he would be refused; 2 the configuration or the command line is
-wrong; 3 this machine stands in the way.  Whatever fails says so in one line on stderr.
+Exit statuses: 0 a context, a list, or all is as promised; 1 ``explain``: he would be refused, ``verify``: it is not; 2 the
+configuration or the command line is wrong; 3 this machine stands in the way.  Whatever fails says so in one line on stderr.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from selsock import __version__
 from selsock.ctl.answer import as_json, in_words
 from selsock.ctl.explain import Asked, explain
 from selsock.ctl.transition import transition
+from selsock.ctl.verify import command as verify
 from selsock.errors import TableFault
 from selsock.generate.applied import read
 from selsock.generate.command_line import BAD, DONE, Arguments, ended
@@ -51,6 +52,8 @@ def arguments() -> Arguments:
     why.add_argument("--json", action="store_true")
     there = commands.add_parser("list", help="the connections that there are", allow_abbrev=False)
     there.add_argument("--json", action="store_true")
+    proof = commands.add_parser("verify", help="whether tenants can reach each other", allow_abbrev=False)
+    verify.add_options(proof)
     return parser
 
 
@@ -66,6 +69,8 @@ def run(given: argparse.Namespace) -> int:
         from selsock.ctl import instances  # needs systemd's bindings
 
         return instances.run(given.json)
+    if given.command == "verify":
+        return verify.run(given)
     try:
         return explained(given)
     except (ValueError, Refused) as error:

@@ -74,12 +74,13 @@ class Matrix:
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A tenant with what pairs are told apart by: his class, his types, in order, those that rules or promises name
-    together with his, and the different levels that he has, of processes first."""
+    together with his, his contexts, and the different levels that he has, of processes and of all."""
 
     tenant: Tenant
     number: int
     types: tuple[str, ...]
     near: frozenset[str]
+    contexts: frozenset[str]
     acting: tuple[Rank, ...]
     held: tuple[Rank, ...]
 
@@ -117,8 +118,10 @@ class Builder:
             for target in placed:
                 related = not source.near.isdisjoint(target.types)
                 levels = tuple(one.relation(other) for one in source.acting for other in target.held)
-                exact = (source.types, target.types, shared(source.tenant, target.tenant)) if related else None
                 itself = source is target
+                # Of two tenants it counts which contexts both have; of one it is all.
+                common = None if itself else source.contexts & target.contexts
+                exact = (source.types, target.types, common) if related else None
                 key = (source.number, target.number, exact, levels, itself)
                 cell = self.judged.get(key)
                 if cell is None:
@@ -148,7 +151,8 @@ class Builder:
                 found.classes.append([])
             found.classes[number].append(tenant)
             near = frozenset().union(*(self.near[one.type] for one in tenant.processes))
-            yield Placed(tenant, number, tuple(one.type for one in everything), near, acting, held)
+            contexts = frozenset(one.context for one in everything)
+            yield Placed(tenant, number, tuple(one.type for one in everything), near, contexts, acting, held)
 
     def cell(self, source: Tenant, target: Tenant) -> Cell:
         """What ``source`` may do to ``target``, each of his contexts to each of the other's."""
@@ -166,9 +170,3 @@ class Builder:
                     must = self.promises.must(one, other) - allowed.keys()
                     missing += [Missing(kind, one, other) for kind in sorted(must, key=KINDS.index)]
         return Cell(source, target, tuple(grants), tuple(missing))
-
-
-def shared(source: Tenant, target: Tenant) -> frozenset[str]:
-    """The contexts that both have."""
-    own = {one.context for one in (*source.processes, *source.files)}
-    return frozenset(one.context for one in (*target.processes, *target.files) if one.context in own)

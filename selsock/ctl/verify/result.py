@@ -40,7 +40,8 @@ class Result:
 def faults_of(cell: Cell) -> Iterator[Fault]:
     """What in ``cell`` is not as promised."""
     whose = "its own" if cell.source is cell.target else f"{cell.target.name}'s"
-    alike = f" (and {cell.pairs - 1} pairs like it)" if cell.pairs > 1 else ""
+    more = cell.pairs - 1
+    alike = f" (and {more} {'pair' if more == 1 else 'pairs'} like it)" if more else ""
     for grant in cell.grants:
         if not grant.promised:
             words = f"{cell.source.name} may {VERBS[grant.kind]} {whose} {described(grant.target)}{alike}"

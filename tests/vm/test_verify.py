@@ -13,7 +13,9 @@ from tests.vm.conftest import loaded
 pytestmark = pytest.mark.provokes  # what is refused to the probe
 FILE = "/srv/vhosts/beta/index.html"
 READ = "system_u:system_r:selsock_code_t:s0:c0,c5 could read /srv/vhosts/mapped/far/index.html"
-ASKED = "system_u:system_r:selsock_code_t:s0:c0,c5 could ask by signal 0 for system_u:system_r:selsock_public_t:s0:c0,c1"
+ASKED = (
+    "system_u:system_r:selsock_code_t:s0:c0,c5 could ask by signal 0 for system_u:system_r:selsock_public_t:s0:c0,c1"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +48,9 @@ def test_tenants_can_not_reach_each_other(vm: VirtualMachine) -> None:
     # Those that have no file that ordinary permissions let anybody read.
     assert [note for note in found["notes"] if "of its own" in note] == []
     assert vm.ssh("ls /var/lib/selsock").stdout == before
-    tried = [one for one in vm.avcs(mark, "selsock_code_t") if one["scontext"].startswith("system_u:system_r:selsock_code_t")]
+    tried = [
+        one for one in vm.avcs(mark, "selsock_code_t") if one["scontext"].startswith("system_u:system_r:selsock_code_t")
+    ]
     words = {word for one in tried for word in one["permissions"].split()}
     assert {"setcurrent", "signull", "ptrace", "search"} <= words
 

@@ -101,13 +101,15 @@ def confined(number: int, task: dict[str, Any], children: list[Child], libc: cty
         if found != task["contexts"][number]:
             raise OSError(errno.EACCES, f"the kernel has it in {found}")
         offer(number, children)
+        leave(number, children)
         own.send(json.dumps({"context": found}).encode())
         live = json.loads(own.recv(ANSWER_BYTES))
         attempts(number, task, live, children, libc)
-        own.send(b"{}")
-        own.recv(1)  # until the parent has ended: others try to reach this process
     except (OSError, ValueError) as error:
         own.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+    try:
+        own.send(b"{}")
+        own.recv(1)  # until the parent has ended: others try to reach this process
     finally:
         os._exit(0)
 
@@ -118,6 +120,17 @@ def offer(number: int, children: list[Child]) -> None:
     for other, child in enumerate(children):
         if other != number:
             socket.send_fds(child.sending, [number.to_bytes(2, "big")], [reading])
+
+
+def leave(number: int, children: list[Child]) -> None:
+    """Close every socket but this child's own two, so that each ends with its process."""
+    for other, child in enumerate(children):
+        for end in (
+            (child.control, child.sending)
+            if other == number
+            else (child.control, child.sending, child.own, child.inbox)
+        ):
+            end.close()
 
 
 def attempts(number: int, task: dict[str, Any], live: list[int], children: list[Child], libc: ctypes.CDLL) -> None:

@@ -93,8 +93,10 @@ class Judge:
                 )
             for name, outcome in report.get("did", {}).items():
                 self.judge(source, ATTEMPTS[name], outcome, report)
+        entered = {one.context for one in self.contexts}
         for tenant in self.tenants:
-            if not any(one.context in self.shown for one in tenant.processes):
+            own = entered & {one.context for one in tenant.processes}
+            if own and own.isdisjoint(self.shown):
                 self.found.notes.append(
                     f"{tenant.name}: nothing of its own could be read, so that its refusals show little"
                 )

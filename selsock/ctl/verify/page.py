@@ -20,6 +20,7 @@ from selsock.ctl.verify.result import VERBS, Result, described
 LETTERS = dict(zip(KINDS, "RWXTSPI", strict=True))
 CLASSES = 100  # of more, no table is made that anybody could read: what is allowed is listed anyway
 MEMBERS = 20  # of a class that are named
+ENTRIES = 20  # of what is promised that are shown for one kind in one field; of what is not, all are
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Why something is allowed, or missing, for one kind in one field."""
+    """Why something is allowed, or missing, for one kind in one field; ``more`` entries like these are left out."""
 
     anchor: str
     title: str
     state: str
     entries: tuple[tuple[Cell, Grant], ...]
+    more: int
     missing: tuple[str, ...]
 
 
@@ -98,5 +100,8 @@ def field(cells: list[Cell], name: str) -> tuple[list[Mark], list[Section]]:
             first = cells[0]
             target = "its own" if first.source is first.target else first.target.name
             title = f"{first.source.name} may {VERBS[kind]} {target}"
-            sections.append(Section(anchor, title, state, entries, missing))
+            wrongs = [entry for entry in entries if not entry[1].promised]
+            rest = [entry for entry in entries if entry[1].promised]
+            more = max(0, len(rest) - ENTRIES)
+            sections.append(Section(anchor, title, state, (*wrongs, *rest[:ENTRIES]), more, missing))
     return marks, sections

@@ -68,12 +68,17 @@ def probe(policy: Policy, promises: Promises, matrix: Matrix) -> Probed:
 
 
 def sample(label: Labelled) -> str:
-    """A file below the directory of ``label`` that has its very label; empty where there is none."""
+    """A file, not an empty one, below the directory of ``label`` that has its very label; empty where there is none."""
     seen = 0
     for directory, _, names in os.walk(label.place):
         for name in sorted(names):
             path = os.path.join(directory, name)
-            if os.path.isfile(path) and not os.path.islink(path) and label_of(path) == label.context:
+            if (
+                not os.path.islink(path)
+                and os.path.isfile(path)
+                and os.path.getsize(path)
+                and label_of(path) == label.context
+            ):
                 return path
         seen += len(names) + 1
         if seen > ENTRIES:

@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""selsockctl verify where the kernel enforces: the policy that is loaded, and a process that tries."""
+"""selsockctl verify where the kernel enforces: the policy that is loaded, a process that tries, and the page in a browser."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.machines.commands import run
 from tests.machines.vm import VirtualMachine
 from tests.vm.conftest import loaded
 
 pytestmark = pytest.mark.provokes  # what is refused to the probe
 FILE = "/srv/vhosts/beta/index.html"
+PAGE = "/tmp/verify.html"
 READ = "system_u:system_r:selsock_code_t:s0:c0,c5 could read /srv/vhosts/mapped/far/index.html"
 ASKED = (
     "system_u:system_r:selsock_code_t:s0:c0,c5 could ask by signal 0 for system_u:system_r:selsock_public_t:s0:c0,c1"
@@ -28,7 +32,7 @@ def _writable(vm: VirtualMachine) -> Iterator[None]:
 
 def verified(vm: VirtualMachine) -> tuple[int, dict[str, Any]]:
     """The exit status, and what is told as JSON."""
-    done = vm.ssh("selsockctl verify --json", check=False, timeout=600)
+    done = vm.ssh(f"selsockctl verify --json --html {PAGE}", check=False, timeout=600)
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return done.returncode, found
@@ -68,6 +72,40 @@ def test_holes_are_named_by_policy_and_by_trial(vm: VirtualMachine) -> None:
     assert f"{READ}, which vhost.yaml does not promise" in problems
     assert f"{ASKED}, which vhost.yaml does not promise" in problems
     assert not [line for line in problems if "which the policy does not allow" in line]
+
+
+def shown(vm: VirtualMachine, place: Path) -> str:
+    """The document that headless Chromium makes of the page that the last run has written."""
+    (place / "page.html").write_bytes(vm.ssh(f"cat {PAGE}").stdout.encode())
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        f"--user-data-dir={place}/profile",
+    ]
+    # What it would ask another server for fails, and would be seen as a picture or a style that is missing.
+    command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", f"file://{place}/page.html"]
+    return run(command, timeout=120).stdout
+
+
+def test_browser_shows_the_matrix(vm: VirtualMachine, tmp_path: Path) -> None:
+    """A row and a column for each class, where each letter leads to a part of the page; nothing is loaded for it."""
+    with loaded(vm, "tests_holes"):
+        vm.ssh(f"selsockctl verify --no-probe --html {PAGE}", check=False, timeout=600)
+    document = shown(vm, tmp_path)
+    rows = re.findall(r"<tr>.*?</tr>", document, re.DOTALL)
+    assert len(rows) > 8
+    assert {len(re.findall(r"<t[hd]>", row)) for row in rows} == {len(rows) + 1}
+    wrong = re.findall(r'<a href="#([^"]+)" class="wrong" title="(\w+): wrong">', document)
+    assert {kind for _, kind in wrong} == {"read", "signal"}
+    anchors = re.findall(r'href="([^"]*)"', document)
+    assert [link for link in anchors if link[0] != "#" or f'id="{link[1:]}"' not in document] == []
+    assert re.findall(r"<(?:script|link|img|iframe|object|embed)\b|\b(?:src|srcset)=|url\(|@import", document) == []
+    (number,) = [anchor for anchor, kind in wrong if kind == "signal" and f'id="{anchor}"' in document][:1]
+    section = document.partition(f'id="{number}"')[2].partition("</section>")[0]
+    assert "allow selsock_code_t selsock_public_t:process signull;" in section
 
 
 def test_nothing_is_proved_where_nothing_is_denied(vm: VirtualMachine) -> None:

@@ -29,7 +29,7 @@ VENV = .venv/bin
 # Python 3.13, which Debian has from 13 on, has no crypt of its own.
 CRYPT = $(shell . /etc/os-release; [ "$${VERSION_ID:-99}" -lt 13 ] || echo python3-crypt-r)
 UNIT_PACKAGES = acl git python3-venv $(CRYPT) python3-selinux python3-systemd python3-jinja2 python3-yaml \
-	checkpolicy secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
+	checkpolicy python3-setools secilc selint shellcheck systemd tinycdb apache2-utils curl openssl scdoc
 MACHINE_PACKAGES = mmdebstrap debian-archive-keyring qemu-system-x86 e2fsprogs openssh-client iproute2 procps \
 	strace
 VM_PACKAGES = chromium
@@ -163,7 +163,7 @@ install: build
 	$(MAKE) install-selsock install-selinux
 
 install-selsock: $(MAN_PAGES) build/welcome
-	find selsock -name '*.py' -exec install -p -m 644 -D {} $(DESTDIR)$(CODE)/{} \;
+	find selsock \( -name '*.py' -o -name '*.j2' \) -exec install -p -m 644 -D {} $(DESTDIR)$(CODE)/{} \;
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/units units/*.j2
 	$(INSTALL_DATA) $(DESTDIR)$(CODE)/policy policy/*.j2
 	$(COMPILE)
@@ -172,7 +172,7 @@ install-selsock: $(MAN_PAGES) build/welcome
 	for program in serve serve-as; do \
 		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/serve.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
 	done
-	for program in $(SERVICES); do \
+	for program in $(SERVICES) probe; do \
 		sed -e 's|@CODE@|$(CODE)|' -e 's|@SITE@|$(SITE)|' packaging/$$program.in >$(DESTDIR)$(PREFIX)/libexec/selsock/$$program || exit; \
 	done
 	for program in selsock-generate selsockctl; do \

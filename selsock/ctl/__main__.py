@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``selsockctl``: why somebody gets which context, who is there now, and what is wrong with this machine.
+"""``selsockctl``: why somebody gets which context, who is there now, what is wrong, and whether tenants reach each other.
 
-Exit statuses: 0 a context, a list, or nothing wrong; 1 ``explain``: he would be refused, ``doctor``: warnings; 2 the configuration or the command line is
-wrong; 3 this machine stands in the way, ``doctor``: errors.  Whatever fails says so in one line on stderr.
+Exit statuses: 0 a context, a list, nothing wrong, or all as promised; 1 ``explain``: he would be refused, ``doctor``:
+warnings, ``verify``: not as promised; 2 the configuration or the command line is wrong; 3 this machine stands in the way,
+``doctor``: errors.  Whatever fails says so in one line on stderr.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from selsock.ctl.answer import as_json, in_words
 from selsock.ctl.doctor import examine
 from selsock.ctl.explain import Asked, explain
 from selsock.ctl.transition import transition
+from selsock.ctl.verify import command as verify
 from selsock.errors import TableFault
 from selsock.generate.applied import read
 from selsock.generate.command_line import BAD, DONE, Arguments, ended
@@ -57,6 +59,8 @@ def arguments() -> Arguments:
     wrong = commands.add_parser("doctor", help="what is wrong with this machine, and what mends it", allow_abbrev=False)
     wrong.add_argument("--json", action="store_true")
     wrong.add_argument("--verbose", action="store_true", help="also what is well")
+    proof = commands.add_parser("verify", help="whether tenants can reach each other", allow_abbrev=False)
+    verify.add_options(proof)
     return parser
 
 
@@ -74,6 +78,8 @@ def run(given: argparse.Namespace) -> int:
         return instances.run(given.json)
     if given.command == "doctor":
         return examine.run(given.json, given.verbose)
+    if given.command == "verify":
+        return verify.run(given)
     try:
         return explained(given)
     except (ValueError, Refused) as error:

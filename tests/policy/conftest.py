@@ -14,7 +14,7 @@ from tests.machines.packages import install, packages
 from tests.machines.trees import overlay, run_in, tree
 from tests.site import files, whole_yaml
 
-__all__ = ["Query", "full", "logins", "pytest_configure", "pytest_runtest_makereport", "query"]
+__all__ = ["Query", "full", "linked", "logins", "pytest_configure", "pytest_runtest_makereport", "query"]
 
 Query = Callable[..., list[str]]
 
@@ -54,12 +54,18 @@ def asking(root: Path) -> Query:
 
 
 @pytest.fixture(scope="session")
-def query(pytestconfig: pytest.Config) -> Iterator[Query]:
-    """The policy of the tests' site."""
+def linked(pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A root tree with the tests' site, and its policy."""
     with installed(pytestconfig) as root:
         stage(root, whole_yaml(), files())
         run_in(root, ["semodule", "-n", "-X", "400", "-i", GENERATED_POLICY])
-        yield asking(root)
+        yield root
+
+
+@pytest.fixture(scope="session")
+def query(linked: Path) -> Query:
+    """That policy."""
+    return asking(linked)
 
 
 @pytest.fixture(scope="session")

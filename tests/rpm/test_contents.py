@@ -27,10 +27,14 @@ PROVIDERS = {
     "yaml": "python3-pyyaml",
     "semodule": "policycoreutils",
     "systemctl": "systemd",
+    "systemd-run": "systemd",
     "systemd-sysusers": "systemd",
     "systemd-tmpfiles": "systemd",
 }
-RECOMMENDED = {"asyncpg": "python3-asyncpg"}  # for databases alone
+RECOMMENDED = {
+    "asyncpg": "python3-asyncpg",  # for databases alone
+    "setools": "python3-setools",  # for selsockctl verify alone
+}
 
 
 SYSTEM_DIRECTORIES = {
@@ -66,6 +70,7 @@ PROGRAMS = {
     "semodule",
     "setfiles",
     "systemctl",
+    "systemd-run",
     "systemd-sysusers",
     "systemd-tmpfiles",
 }
@@ -254,6 +259,7 @@ def test_every_path_has_a_label(installed: Path) -> None:
         "/etc/selsock/vhost.yaml": "selsock_passwd_t",
         "/usr/libexec/selsock/identify": "selsock_identify_exec_t",
         "/usr/libexec/selsock/pam": "selsock_pam_exec_t",
+        "/usr/libexec/selsock/probe": "selsock_exec_t",
         "/usr/libexec/selsock/serve": "selsock_exec_t",
         "/usr/libexec/selsock/serve-as": "selsock_run_as_exec_t",
         "/usr/libexec/selsock/sql": "selsock_sql_exec_t",

@@ -42,6 +42,13 @@ PORTS = (80, 443, 8008, 8080, 8443)
 VARIANTS = {
     # What semanage permissive -a selsock_public_t installs.
     "permissive_selsock_public_t": "(typepermissive selsock_public_t)\n",
+    # Holes: one tenant reads what another's visitors have at a level that it dominates, and asks for processes of a third,
+    # which categories do not keep it from.
+    "tests_holes": """
+(allow selsock_code_t selsock_reader_content_t (dir (getattr open read search)))
+(allow selsock_code_t selsock_reader_content_t (file (getattr open read)))
+(allow selsock_code_t selsock_public_t (process (signull)))
+""",
     # A constraint takes away what the generated policy allows, as an administrator's own policy might.
     "tests_barred": "(mlsconstrain (process2 (nnp_transition)) (neq t2 selsock_tools_t))\n",
 }

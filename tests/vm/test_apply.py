@@ -32,7 +32,7 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
     mark = vm.mark()
     try:
         said = generate(vm, machine_yaml().replace("domains:\n", "domains:\n  fresh: {}\n", 1) + NEW)
-        assert "loaded policy module selsock_tenants" in said
+        assert "loading policy module selsock_tenants" in said
         assert "stolen.html" in said, "a file with a second name is reported, not relabelled"
         assert curl(vm.http_port(80), "http://new.example/").content == page("brand new")[0].decode()
         assert curl(vm.http_port(80), "http://new.example/stolen.html").status == 403

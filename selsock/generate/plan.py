@@ -35,9 +35,8 @@ FILE_CONTEXTS = "var/lib/selsock/file_contexts"
 UNITS = "etc/systemd/system/"
 USERS = "etc/selinux/{}/contexts/users"
 
-RUN_AS = (
-    UNITS + "selsock-run-as"
-)  # what the units for vhosts with run_as begin with; without such vhosts there are none
+# What the units for vhosts with run_as begin with; without a listener for those there are none.
+RUN_AS = UNITS + "selsock-run-as"
 TEMPLATES = (
     (UNITS + "selsock.socket", "units/selsock.socket.j2"),
     (UNITS + "selsock@.service", "units/selsock@.service.j2"),

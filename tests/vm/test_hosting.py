@@ -18,6 +18,8 @@ from tests.vm.expected_avcs import is_expected
 
 TUTORIAL = Path(__file__).parents[2] / "docs/hosting.md"
 HOSTS = b"127.0.0.1 localhost dog.example cat.example shop.example owl.example server\n"
+# An image needs a module to load.
+NOTHING = "(type tests_nothing_t)(roletype object_r tests_nothing_t)"
 # The customers' own machine is another account of this one; its key is the one that every test machine has.
 SCRIPT = """
 useradd --create-home --shell /bin/bash visitor
@@ -63,7 +65,7 @@ def commands() -> list[Command]:
 @pytest.fixture(scope="module")
 def machine(boot_vm: BootVm) -> Iterator[VirtualMachine]:
     """The machine, with the customers' key at hand."""
-    recipe = image.Recipe("", {"/etc/hosts": (HOSTS, 0o644)}, script=SCRIPT)
+    recipe = image.Recipe("", {"/etc/hosts": (HOSTS, 0o644)}, {"tests_nothing": NOTHING}, script=SCRIPT)
     with boot_vm(recipe, "hosting") as found:
         found.put("/home/visitor/.ssh/id_ed25519", (found.image.directory / "key").read_bytes())
         found.ssh("chown visitor /home/visitor/.ssh/id_ed25519; chmod 600 /home/visitor/.ssh/id_ed25519")

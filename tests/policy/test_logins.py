@@ -12,7 +12,9 @@ from tests.policy.test_assertions import Rule, members, parse, rules
 # Each with the domains whose content it edits.
 SESSIONS = {"web": ("web",), "app": ("app",), "app__web": ("app", "web")}
 ACCESSES = ("content", "rw", "script")
-CONTENT = {f"selsock_{domain}_{access}_t" for domain in ("web", "app") for access in ACCESSES}
+# Code of app runs, and has temporary files.
+TEMPORARY = {"app": {"selsock_app_tmp_t"}, "web": set[str]()}
+CONTENT = {f"selsock_{domain}_{access}_t" for domain in ("web", "app") for access in ACCESSES} | TEMPORARY["app"]
 # Where a directory of one domain lies below that of another.
 WAYS = {("web", "selsock_app_content_t"), ("app", "selsock_web_content_t")}
 EDITED = (
@@ -43,7 +45,8 @@ def of(name: str) -> str:
 
 def own(name: str) -> set[str]:
     """The content that a session edits."""
-    return {f"selsock_{domain}_{access}_t" for domain in SESSIONS[name] for access in ACCESSES}
+    found = {f"selsock_{domain}_{access}_t" for domain in SESSIONS[name] for access in ACCESSES}
+    return found.union(*(TEMPORARY[domain] for domain in SESSIONS[name]))
 
 
 def objects(ask: Query) -> set[str]:

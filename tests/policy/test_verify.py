@@ -15,7 +15,7 @@ SOURCE = "/etc/selsock/vhost.yaml"
 # A rule alone opens nothing where categories stand between as well: between two types at s0 it does.
 HOLE = "(allow selsock_shop_t selsock_public_content_t (dir (read)))\n"
 HELD = "(typeattributeset mcs_constrained_type (selsock_tenant_domain))\n"
-KILLING = "allow selsock_public_t selsock_public_t:process { fork sigchld sigkill };"
+KILLING = "allow selsock_public_t selsock_public_t:process { fork setrlimit sigchld sigkill };"
 
 
 def verified(root: Path, policy: str) -> tuple[int, dict[str, Any]]:

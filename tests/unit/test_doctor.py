@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from selsock.ctl.doctor import examine, labels, state, units
+from selsock.ctl.doctor import accounts, examine, labels, state, units
 from selsock.ctl.doctor.look import ERROR, OK, UNKNOWN, WARNING, Machine, Said
 from selsock.generate import places
 from selsock.generate.applied import Applied
@@ -39,6 +39,7 @@ vhosts:
     range: s0:c1
     auth: {basic: {realm: x, file: /etc/selsock/a.htpasswd}}
     content: {/data: {access: write}}
+    login: [dog, cat]
     contexts: [{any: true}]
     locations: {/: {static: {directory: /htdocs}}, /app: {wsgi: {application: "a:b"}}}
 """
@@ -93,6 +94,9 @@ class FakeMachine(Machine):
         }
         self.journal: list[dict[str, Any]] = []
         self.labels: dict[str, str] = {}
+        self.sshd = "subsystem sftp /usr/lib/openssh/sftp-server\ndisableforwarding yes\nforcecommand none\n"
+        self.asked: list[str] = []
+        self.put("etc/selinux/targeted/seusers", b"# of us\ndog:selsock_app_u:s0:c1-s0:c1\ncat:selsock_app_u:s0:c1\n")
         self.put("etc/selsock/vhost.yaml", SOURCE.encode())
         self.put("etc/selinux/config", b"# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=targeted\n")
         self.put("var/log/audit/audit.log", self.denied(7200, "selsock_app_t", "etc_t"))
@@ -130,6 +134,11 @@ class FakeMachine(Machine):
     def selinux(self) -> Selinux:
         return FakeSelinux(set(), labels=self.labels)
 
+    def run(self, command: list[str]) -> str:
+        assert command[:3] == ["sshd", "-T", "-C"]
+        self.asked.append(command[3])
+        return self.sshd
+
     def show(self, unit: str, *names: str) -> dict[str, str]:
         return {name: self.shown[unit][name] for name in names if name in self.shown[unit]}
 
@@ -150,6 +159,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     me = (os.geteuid(), os.getegid())
     monkeypatch.setattr("selsock.generate.temporary.numbers", lambda owner: me)
     monkeypatch.setattr(state, "numbers", lambda owner: me)
+    monkeypatch.setattr(accounts, "exists", lambda account: account != "bird")
     made = FakeMachine(tmp_path)
     wanted = {
         "/srv/a": "selsock_app_content_t:s0:c1",
@@ -582,3 +592,52 @@ def test_status_is_that_of_the_worst(
     monkeypatch.setattr(examine, "examine", lambda machine: found)
     assert examine.run(True, False) == status
     assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_logins_that_are_well(machine: FakeMachine) -> None:
+    assert machine.said("accounts") == [Said(OK, "2 logins were looked at")]
+    assert machine.said("sshd") == [Said(OK, "sshd does nothing for logins outside of their domains")]
+    assert set(machine.asked) == {f"user={name},host=localhost,addr=127.0.0.1" for name in ("cat", "dog")}
+
+
+def test_a_login_without_an_account(machine: FakeMachine) -> None:
+    text = SOURCE.replace("[dog, cat]", "bird")
+    machine.put("etc/selsock/vhost.yaml", text.encode())
+    machine.put("etc/selinux/targeted/seusers", b"bird:selsock_app_u:s0:c1-s0:c1\n")
+    machine.apply()
+    assert machine.said("accounts") == [
+        Said(WARNING, "login bird: this machine has no such account", "useradd bird"),
+        Said(OK, "1 logins were looked at"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("dog:unconfined_u:s0-s0:c0.c1023", "unconfined_u:s0-s0:c0.c1023"),
+        ("dog:selsock_app_u:s0:c2-s0:c2", "selsock_app_u:s0:c2-s0:c2"),
+        ("# dog:selsock_app_u:s0:c1", "nothing of its own"),
+    ],
+)
+def test_a_login_that_is_mapped_otherwise(machine: FakeMachine, line: str, given: str) -> None:
+    """By an administrator, to whom semanage gives the last word, or not at all: the default is no confined user."""
+    machine.put("etc/selinux/targeted/seusers", f"{line}\ncat:selsock_app_u:s0:c1\n".encode())
+    what = f"login dog is mapped to {given}, not to selsock_app_u:s0:c1-s0:c1: it is not confined to its content"
+    assert machine.said("accounts")[0] == Said(ERROR, what, "semanage login -d dog")
+
+
+@pytest.mark.parametrize("line", ["subsystem sftp internal-sftp", "forcecommand internal-sftp"])
+def test_sftp_in_sshd_itself(machine: FakeMachine, line: str) -> None:
+    machine.sshd = f"{line}\ndisableforwarding yes\n"
+    (said,) = machine.said("sshd")
+    assert said == Said(
+        ERROR,
+        "sshd serves sftp for cat, dog itself (internal-sftp), in its own domain and not in theirs",
+        f"{accounts.SFTP}, in sshd_config, and no ForceCommand internal-sftp",
+    )
+
+
+def test_sshd_that_forwards(machine: FakeMachine) -> None:
+    machine.sshd = machine.sshd.replace("disableforwarding yes", "disableforwarding no")
+    what = "sshd forwards connections for cat, dog, to this machine's own services, too"
+    assert machine.said("sshd") == [Said(WARNING, what, "DisableForwarding yes, in sshd_config")]

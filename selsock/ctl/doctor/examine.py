@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from selsock.ctl.doctor import denials, labels, policy, proxies, state, units
+from selsock.ctl.doctor import accounts, denials, labels, policy, proxies, state, units
 from selsock.ctl.doctor.look import ERROR, OK, UNKNOWN, WARNING, Check, Look, Machine, Said, unknown
 from selsock.errors import TableFault
 from selsock.generate.faults import MachineFault
@@ -35,6 +35,8 @@ IN_FORCE: tuple[tuple[str, Check], ...] = (
     ("labels", labels.labels),
     ("temporary", state.temporary),
     ("proxy", proxies.proxy),
+    ("accounts", accounts.accounts),
+    ("sshd", accounts.sshd),
 )
 EXITS = {OK: 0, UNKNOWN: 1, WARNING: 1, ERROR: 3}  # 2 is the command line's
 MOST = 10  # lines of one check

@@ -81,7 +81,7 @@ class Promises:
             found.add("read")
             if (domain.runs and target.type == domain.content) or (domain.execute and target.type == domain.script):
                 found.add("execute")
-            if domain.runs and target.type == domain.writable:
+            if domain.runs and target.type in (domain.writable, domain.temporary):
                 found.add("write")
         if any((entry.source, entry.script) == (source.type, target.type) for entry in self.entries):
             found |= {"read", "execute"}

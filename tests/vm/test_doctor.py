@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """selsockctl doctor where the kernel enforces: on a machine that is well, and with one thing broken, and mended again.
 
-What depends on the machine's size (limits), and on what other tests were denied before (denials), is left out.
+What depends on the size of the machine (limits), on what other tests were denied before (denials), and on what the site says
+on purpose that is doubtful (configuration), is left out.
 """
 
 import json
@@ -13,7 +14,7 @@ from tests.visitor import curl
 from tests.vm.conftest import loaded
 
 Said = dict[str, str]
-ELSEWHERE = ("limits", "denials")
+ELSEWHERE = ("limits", "denials", "configuration")
 
 
 def examined(vm: VirtualMachine) -> list[Said]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 KINDS = ("read", "write", "execute", "transition", "signal", "ptrace", "ipc")
 
 FILES = frozenset(("file", "dir", "lnk_file", "chr_file", "blk_file", "anon_inode"))
+# Not reparent: of a directory that moves, rename is asked as well, and of both directories around it what they have to let.
 # Neither getattr nor search nor open: a name's existence is not hidden, and what was opened is read or written.
 READ = frozenset(("read",))
 WRITE = frozenset(
     ("add_name", "append", "create", "link", "mounton", "quotaon", "relabelfrom", "relabelto", "remove_name")
-    + ("rename", "reparent", "rmdir", "setattr", "swapon", "unlink", "write")
+    + ("rename", "rmdir", "setattr", "swapon", "unlink", "write")
 )
 EXECUTE = frozenset(("entrypoint", "execmod", "execute", "execute_no_trans"))
 TRANSITION = frozenset(("dyntransition", "transition"))

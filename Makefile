@@ -68,6 +68,7 @@ help:
 	@echo 'make vm         tests on a Debian with SELinux enforcing under QEMU (root, minutes without KVM)'
 	@echo 'make bench      what a connection costs, beside what one might use instead (root); ARGS="--help"'
 	@echo 'make bench BENCH=vm  the same on an enforcing kernel, and what SELinux adds to it (root)'
+	@echo 'make bench BENCH=hosting  what a thousand customers cost: apply, diff, verify, a visit to each (root)'
 	@echo 'make build      man pages, policy and the packaged configuration'
 	@echo 'make install    what the packages contain, into DESTDIR, default /; also install-selsock, install-selinux'
 	@echo 'make dist       the source archive and the spec that an RPM is built from'
@@ -124,7 +125,7 @@ demo: .venv/ready .venv/machines
 
 bench: .venv/ready .venv/machines
 	$(NEEDS_ROOT)
-	$(VENV)/python -m tests.bench$(if $(filter vm,$(BENCH)),.vm) $(ARGS)
+	$(VENV)/python -m tests.bench$(if $(filter vm hosting,$(BENCH)),.$(BENCH)) $(ARGS)
 
 # Stamps: a tool is looked for again when its list, in this file, has changed; one after the other, for apt is one's alone.
 .venv/ready: requirements-dev.txt .venv/unit

@@ -25,7 +25,7 @@ from tests.machines.install import write_files
 from tests.machines.packages import install, packages
 from tests.machines.trees import overlay, run_in, tree
 
-HERE = Path(__file__).parent
+APPLY = Path(__file__).parents[1] / "machines/apply_natively.py"
 PROGRAM = "/root/apply_natively.py"
 SOURCE = "etc/selsock/vhost.yaml"
 STATE = ("var/lib/selsock", "etc/systemd/system", "etc/selsock")
@@ -150,7 +150,7 @@ def before(pytestconfig: pytest.Config) -> Iterator[Machine]:
         run_in(root, ["semodule", "-X", "100", *(word for name in others for word in ("-r", name))])
         pages = {f"/srv/vhosts/{name}/{file}": (b"x", 0o644) for name in "abcd" for file in ("index.html", "x/y.html")}
         write_files(root, pages)
-        write_files(root, {PROGRAM: ((HERE / "apply_natively.py").read_bytes(), 0o644)})
+        write_files(root, {PROGRAM: (APPLY.read_bytes(), 0o644)})
         run_in(root, ["setfiles", "-F", "/etc/selinux/default/contexts/files/file_contexts", "/srv"], mounts=False)
         machine = Machine(root)
         done = machine.apply(BEFORE)

@@ -27,6 +27,7 @@ install -D --owner visitor --mode 600 /root/.ssh/authorized_keys /root/visitor.p
 install -d --owner visitor --mode 700 /home/visitor/.ssh
 printf 'StrictHostKeyChecking accept-new\\nLogLevel ERROR\\nBatchMode yes\\n' >/home/visitor/.ssh/config
 chown visitor /home/visitor/.ssh/config
+echo no-progress-meter >/home/visitor/.curlrc
 """
 
 

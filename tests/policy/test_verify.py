@@ -26,6 +26,20 @@ def verified(root: Path, policy: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, found
 
 
+def test_logins_reach_their_own_content_alone(logins: tuple[Path, Query]) -> None:
+    """Sessions are contexts of their customer's, whose content they have to edit, and nobody else's."""
+    root, _ = logins
+    for name in ("vhost.yaml", "expected/etc/selsock/vhost.yaml.ranges"):
+        (root / "root" / Path(name).name).write_bytes((CASES / "logins" / name).read_bytes())
+    policy = f"/{path_of(root).relative_to(root)}"
+    done = run_in(root, ["selsockctl", "verify", "--json", "--policy", policy, "/root/vhost.yaml"], check=False)
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    assert (done.returncode, found["proved"]) == (0, True)
+    sources = {cell["source"] for cell in found["own"]}
+    assert sources >= {"system_u:system_r:selsock_web_t:s0:c0,c1"}, sources
+
+
 def path_of(root: Path) -> Path:
     """The policy that is linked in ``root``."""
     (policy,) = (root / "etc/selinux/default/policy").glob("policy.*")

@@ -53,6 +53,11 @@ class Labelled:
         return self.role != "object_r"
 
     @property
+    def is_login(self) -> bool:
+        """Whether it is a session over ssh: nobody enters it but by sshd."""
+        return self.is_process and self.role != "system_r"
+
+    @property
     def context(self) -> str:
         """As the kernel spells it."""
         return f"{self.user}:{self.role}:{self.type}:{self.level}"

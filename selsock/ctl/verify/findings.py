@@ -36,7 +36,11 @@ def entering(policy: Policy, promises: Promises, tenants: tuple[Tenant, ...]) ->
     faults: list[Fault] = []
     notes: list[str] = []
     for one in each(tenants):
-        if policy.may(HANDLER, one, "process", "dyntransition"):
+        enters = policy.may(HANDLER, one, "process", "dyntransition")
+        if one.is_login:
+            faults += [Fault(f"{HANDLER.type} may enter {one.context}, which is for {one.place}")] * enters
+            continue
+        if enters:
             continue
         if one.type in promises.domains:
             faults.append(Fault(f"{HANDLER.type} may not enter {one.context}, which {one.place} get"))
@@ -57,7 +61,8 @@ def leaving(policy: Policy, promises: Promises, tenants: tuple[Tenant, ...]) -> 
     for entry in promises.entries:
         started[str(entry.source)].add(str(entry.target))
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for name in sorted({one.type for one in each(tenants)} & promises.domains.keys()):
+    ours = promises.domains.keys() | promises.edited.keys()
+    for name in sorted({one.type for one in each(tenants)} & ours):
         for rule in policy.leaving:
             if rule.source not in policy.names(name):
                 continue

@@ -54,7 +54,7 @@ def chosen(matrix: Matrix) -> list[Tenant]:
 def probe(policy: Policy, promises: Promises, matrix: Matrix) -> Probed:
     """Try, and judge.  Raises MachineFault where the probe can not be started."""
     tenants = chosen(matrix)
-    contexts = {one.context: one for tenant in tenants for one in tenant.processes}
+    contexts = {one.context: one for tenant in tenants for one in tenant.processes if not one.is_login}
     entered = [one for one in contexts.values() if policy.may(HANDLER, one, "process", "dyntransition")]
     samples = [(tenant, label, sample(label)) for tenant in tenants for label in tenant.files]
     ordinary = asked([(label.place, file) for _, label, file in samples])

@@ -10,7 +10,7 @@ from selsock.ctl.verify.contexts import Labelled
 from selsock.generate.configuration import Configuration
 from selsock.generate.contents import Entry
 from selsock.generate.domains import Domain, readable
-from selsock.generate.plan import entries, exact
+from selsock.generate.plan import entries, exact, logged_in
 
 Kinds = frozenset[str]
 
@@ -23,9 +23,10 @@ STARTED: Kinds = frozenset(("ipc", "signal"))
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """The domains of a configuration, by their types, and what follows from them."""
+    """The domains of a configuration, by their types, what sessions of logins edit, and what follows from them."""
 
     domains: dict[str, Domain]
+    edited: dict[str, frozenset[str]]
     readable: dict[str, frozenset[str]]
     exact: frozenset[str]
     entries: tuple[Entry, ...]
@@ -36,11 +37,12 @@ class Promises:
         by_name = {str(domain.name): domain for domain in configuration.domains}
         domains = {str(domain.type): domain for domain in configuration.domains}
         reads = {name: frozenset(map(str, readable(domain, by_name))) for name, domain in domains.items()}
-        return cls(domains, reads, frozenset(map(str, exact(configuration))), entries(configuration))
+        edited = {str(its.type): frozenset(map(str, its.types)) for its in logged_in(configuration)}
+        return cls(domains, edited, reads, frozenset(map(str, exact(configuration))), entries(configuration))
 
     def related(self, type_name: str) -> frozenset[str]:
         """The types that ``type_name`` is promised anything of."""
-        found = {type_name} | self.readable.get(type_name, frozenset())
+        found = {type_name} | self.readable.get(type_name, frozenset()) | self.edited.get(type_name, frozenset())
         for entry in self.entries:
             if type_name == entry.source:
                 found |= {str(entry.target), str(entry.script)}
@@ -51,13 +53,20 @@ class Promises:
     def facets(self, type_name: str) -> tuple[object, ...]:
         """What promises are made of that is not in a level, for a type of whatever kind."""
         domain = self.domains.get(type_name)
-        return (domain is not None, domain is not None and (domain.python, domain.execute), type_name in self.exact)
+        return (
+            domain is not None,
+            domain is not None and (domain.python, domain.execute),
+            type_name in self.exact,
+            type_name in self.edited,
+        )
 
     def may(self, source: Labelled, target: Labelled, own: bool) -> Kinds:
         """The kinds that ``source`` may have on ``target``; ``own``: its tenant has the very context, too."""
         if target.is_process:
             return self.may_process(source, target, own)
         found = self.of_files(source, target)
+        if source.type in self.edited:
+            return found if source.rank == target.rank else NOTHING
         if source.type not in self.domains:
             # What a type of the administrator's own does with its tenant's files is up to his policy.
             return frozenset(("read", "write", "execute")) if own else NOTHING
@@ -69,7 +78,8 @@ class Promises:
 
     def must(self, source: Labelled, target: Labelled) -> Kinds:
         """The kinds that ``source`` has to have on what is its own tenant's ``target``."""
-        if target.is_process or source.type not in self.domains or source.rank != target.rank:
+        known = source.type in self.domains or source.type in self.edited
+        if target.is_process or not known or source.rank != target.rank:
             return self.of_entry(source, target) & frozenset(("transition",))
         return self.of_files(source, target)
 
@@ -77,6 +87,8 @@ class Promises:
         """The kinds that a domain has on files by their types, at a level that lets it."""
         domain = self.domains.get(source.type)
         found: set[str] = set()
+        if target.type in self.edited.get(source.type, ()):
+            found |= {"read", "write"}
         if domain is not None and target.type in self.readable[source.type]:
             found.add("read")
             if (domain.runs and target.type == domain.content) or (domain.execute and target.type == domain.script):

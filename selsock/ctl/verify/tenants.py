@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from selsock.ctl.verify.contexts import Labelled, files, process
 from selsock.generate.configuration import Configuration
-from selsock.generate.plan import contexts
+from selsock.generate.logins import Session
+from selsock.generate.plan import contexts, logged_in
 from selsock.generate.site import Site
+from selsock.generate.unix import Account
 from selsock.mls.levels import Level
 
 
@@ -32,35 +34,35 @@ class Tenant:
 
 def tenants(configuration: Configuration) -> tuple[Tenant, ...]:
     """All of them, in the order of the source."""
-    levels = {label.level for site in configuration.sites for label in site.labels}
+    levels = {label.level for site in configuration.sites for label in site.labelled}
     levels |= {Level(its.level) for site in configuration.sites for its in contexts(site)}
-    return tuple(tenant(group, levels) for group in connected(configuration.sites))
+    groups: dict[str, list[Site]] = {}
+    for site in configuration.sites:
+        groups.setdefault(site.tenant, []).append(site)
+    logins = {account: (its, level) for its in logged_in(configuration) for account, level in its.levels}
+    return tuple(tenant(group, levels, logins) for group in groups.values())
 
 
-def connected(sites: tuple[Site, ...]) -> list[list[Site]]:
-    """The vhosts, those together that have a login in common."""
-    groups: list[tuple[set[str], list[Site]]] = []
-    for site in sites:
-        logins = {str(login.user) for login in getattr(site, "logins", ())}
-        joined = [group for group in groups if group[0] & logins]
-        groups = [group for group in groups if group not in joined]
-        names = logins.union(*(others for others, _ in joined))
-        groups.append((names, [*(member for _, members in joined for member in members), site]))
-    return [members for _, members in groups]
-
-
-def tenant(sites: list[Site], levels: set[Level]) -> Tenant:
-    """The tenant whose vhosts are ``sites``; ``levels`` are all that anybody has."""
+def tenant(sites: list[Site], levels: set[Level], logins: dict[Account, tuple[Session, Level]]) -> Tenant:
+    """The tenant whose vhosts are ``sites``; ``levels`` are all that anybody has, ``logins`` the sessions of all accounts."""
     processes: dict[tuple[str, str], Labelled] = {}
     content: dict[tuple[str, str], Labelled] = {}
     for site in sites:
         for type_name, level in reached(site, levels):
             words = f"visitors of {site.vhost.name}"
             processes.setdefault((type_name, level), process(type_name, level, words))
-        for label in site.labels:
+        for account in (login.account for login in site.logins):
+            session, own = logins[account]
+            processes.setdefault((session.type, own), entered(session, own, f"sessions of {account}"))
+        for label in site.labelled:
             content.setdefault((label.type, label.level), files(label.type, label.level, label.path))
     names = tuple(str(site.vhost.name) for site in sites)
     return Tenant(names, tuple(processes[key] for key in sorted(processes)), tuple(content.values()))
+
+
+def entered(session: Session, level: Level, place: str) -> Labelled:
+    """A login's session, which begins with sshd."""
+    return Labelled(session.user, session.role, session.type, level, place)
 
 
 def reached(site: Site, levels: set[Level]) -> set[tuple[str, str]]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.machines.install import GENERATED_POLICY
 from tests.machines.trees import run_in
+from tests.policy.conftest import CASES, Query
 
 SOURCE = "/etc/selsock/vhost.yaml"
 # A rule alone opens nothing where categories stand between as well: between two types at s0 it does.

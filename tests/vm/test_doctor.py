@@ -117,6 +117,8 @@ def test_a_module_that_is_gone_from_the_store(vm: VirtualMachine) -> None:
 def test_a_denial_is_told_in_words(vm: VirtualMachine) -> None:
     answer = curl(vm.http_port(80), "http://code.example/app?list=/var/cache/selsock")
     assert json.loads(answer.content) == {"error": "EACCES"}
-    (said,) = [said for said in examined(vm) if said["check"] == "denials"]
-    assert said["severity"] == "warning"
+    for _ in range(20):  # auditd writes when it comes to it
+        (said,) = [said for said in examined(vm) if said["check"] == "denials"]
+        if said["severity"] == "warning":
+            break
     assert said["what"].endswith(": selsock_code_t was denied read of dir on selsock_cache_t")

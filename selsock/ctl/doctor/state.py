@@ -18,7 +18,7 @@ from selsock.generate.plan import POLICY, TABLE, directories
 from selsock.generate.policy_store import RETIRED, generation_in_force, text_of
 from selsock.generate.prepare import prepare
 from selsock.generate.retired import is_inert, statements
-from selsock.generate.temporary import MODE, numbers
+from selsock.generate.temporary import numbers
 from selsock.generate.write import group_id, is_in_place
 
 STATE = "var/lib/selsock/"
@@ -103,9 +103,9 @@ def temporary(look: Look) -> Iterator[Said]:
         except FileNotFoundError:
             problem = "is missing"
         else:
-            right = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == MODE
+            right = stat.S_ISDIR(status.st_mode) and stat.S_IMODE(status.st_mode) == directory.mode
             owned = (status.st_uid, status.st_gid) == numbers(directory.owner)
-            problem = "" if right and owned else f"does not belong to {directory.owner} {MODE:04o}"
+            problem = "" if right and owned else f"does not belong to {directory.owner} {directory.mode:04o}"
         if problem:
             found = True
             yield error(f"{place}, for temporary files, {problem}", look.given.again)

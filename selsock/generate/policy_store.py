@@ -7,6 +7,7 @@ Each change is one transaction of semodule(8), which links the whole policy: all
 from __future__ import annotations
 
 import os
+import pwd
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from selsock.generate.compiled import records
 from selsock.generate.drain import Process, emptied, inside
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, Plan
-from selsock.generate.retired import compose, domains, is_inert, retired, statements
+from selsock.generate.retired import accounts, compose, domains, is_inert, retired, statements
 from selsock.generate.write import replace
 from selsock.model import Table
 
@@ -46,8 +47,22 @@ def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
     else:
         install({Path(POLICY).name: new}, [name for name in installed(root) if name == place.stem])
         place.unlink(missing_ok=True)
+    tell_freed(text_of(root / POLICY), new, say)
     for name in sorted(domains(kept)):
         say(f"{name} is no longer used, and stays until no process is in it")
+
+
+def tell_freed(before: str, now: str, say: Say) -> None:
+    """Warn of accounts whose logins were confined ``before``, and are not ``now``: the distribution may confine nobody."""
+    for account in sorted(accounts(before) - accounts(now)):
+        try:
+            pwd.getpwnam(account)
+        except KeyError:
+            continue
+        lock = f"usermod --expiredate 1 {account}"
+        say(
+            f"warning: {account} is no login any more, and is not confined by selsock from now on; to lock it out: {lock}"
+        )
 
 
 def is_loaded(generation: str, selinux: Selinux, kept: list[str]) -> bool:

@@ -19,7 +19,7 @@ from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, Record, give_back
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
-from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, text_of
+from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, tell_freed, text_of
 from selsock.generate.retired import domains, statements
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import unshare
@@ -56,6 +56,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     if is_booted():
         run(["systemctl", "daemon-reload"])
         say("systemd has read its units again")
+    tell_freed(text_of(root / POLICY), "", say)
     if modules:
         say(f"removing policy module {' and '.join(modules)}: {SLOW}")
         run(["semodule", "-X", PRIORITY, *(word for name in modules for word in ("-r", name))])

@@ -66,6 +66,11 @@ def domains(kept: Iterable[str]) -> frozenset[str]:
     return frozenset(type_name for _, role, type_name in words if role != "object_r")
 
 
+def accounts(text: str) -> frozenset[str]:
+    """The accounts whose logins the CIL ``text`` maps."""
+    return frozenset(words.split()[1] for words in statements(text) if words.startswith("(selinuxuser "))
+
+
 def compose(kept: Iterable[str]) -> str:
     """A module of the statements ``kept``."""
     return HEADER + "".join(f"{statement}\n" for statement in kept)

@@ -69,6 +69,7 @@ def compared(before: Configuration, after: Configuration) -> Iterator[Line]:
         name = site.vhost.name
         if name not in names:
             yield from under(f"vhost {name}: ", [words_vhost.gone(site), *labels.pop(name, ())])
+    yield from words_vhost.freed(before.sites, after.sites)
     yield from words_content.files(before, after)
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 
@@ -82,6 +82,16 @@ def written(old: Site, site: Site) -> Iterator[Line]:
         if was != gets:
             more = {"login": not set(gets) <= set(was), "run_as": True, "limits": False}[key]
             yield Line(f"{key}: {instead(tuple(gets), tuple(was))}", more)
+
+
+def freed(before: Iterable[Site], after: Iterable[Site]) -> Iterator[Line]:
+    """Accounts that were logins and are none any more: while they exist, they log in as anybody does, whom the
+    distribution may not confine at all."""
+    was, gets = ({str(login.account) for site in sites for login in site.logins} for sites in (before, after))
+    for account in sorted(was - gets):
+        yield Line(
+            f"login {account}: gone; while the account exists, it logs in as the policy has it for everybody", True
+        )
 
 
 def items(site: Site, key: str) -> list[str]:

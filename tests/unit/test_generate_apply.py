@@ -816,3 +816,21 @@ def test_file_contexts_that_can_not_be_read(monkeypatch: pytest.MonkeyPatch) -> 
         Selinux().file_contexts(),
     ):
         pass
+
+
+def test_who_is_no_login_any_more_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the account exists: the distribution may confine nobody who is not mapped."""
+    monkeypatch.setattr("selsock.generate.sharing.share", lambda *_: None)
+    known = {"dog": 1001}
+
+    def look(name: str) -> types.SimpleNamespace:
+        return types.SimpleNamespace(pw_uid=known[name], pw_gid=known[name])
+
+    monkeypatch.setattr("pwd.getpwnam", look)
+    machine.extra = "    login: [dog, cat]\n"
+    machine.apply()
+    machine.extra = ""
+    machine.apply()
+    lock = "usermod --expiredate 1 dog"
+    told = f"warning: dog is no login any more, and is not confined by selsock from now on; to lock it out: {lock}"
+    assert [line for line in machine.said if "is no login any more" in line] == [told]

@@ -8,7 +8,7 @@ import pytest
 from selsock.generate.configuration import configure
 from selsock.generate.plan import POLICY, plan
 from selsock.generate.ranges import Ledger
-from selsock.generate.retired import compose, domains, is_inert, retired, statements
+from selsock.generate.retired import accounts, compose, domains, is_inert, retired, statements
 from selsock.generate.source import load
 
 GOLDEN = sorted(Path(__file__).parents[1].glob("golden/*/expected/var/lib/selsock/selsock_tenants.cil"))
@@ -96,3 +96,9 @@ def test_the_levels_of_a_user_that_stays_are_the_new_ones() -> None:
     before = "(user u)(userlevel u (s0))(userrange u ((s0) (s0)))"
     assert retired([before], "(user u)(userlevel u (s1))") == ()
     assert retired([before], "") == ("(user u)", "(userlevel u (s0))", "(userrange u ((s0) (s0)))")
+
+
+def test_accounts_are_those_whose_logins_are_mapped() -> None:
+    text = "(user u)(selinuxuser dog u ((s0) (s0)))(selinuxuser cat u ((s0) (s0)))(type selinuxuser)"
+    assert accounts(text) == {"dog", "cat"}
+    assert accounts("") == frozenset()

@@ -740,3 +740,12 @@ def test_the_example_of_the_manual_is_what_is_said(source: Path, capsys: Capture
         "[public]}", "[public], network: [smtp]}"
     )
     assert spoken(source, changed, capsys) == shown.splitlines()
+
+
+def test_a_login_that_goes_is_marked() -> None:
+    """Nothing of ours confines him any more."""
+    told = "WIDENS  login dog: gone; while the account exists, it logs in as the policy has it for everybody"
+    assert told in said(a("login: [dog, cat]"), a("login: cat"))
+    assert [line for line in said(a("login: cat"), a("login: [dog, cat]")) if "login dog: gone" in line] == []
+    both = vhosts(f"a.example: {A}, login: dog", "b.example: root: /srv/b, domain: staff, range: auto, login: dog")
+    assert [line for line in said(both, a("login: dog")) if "login dog: gone" in line] == []

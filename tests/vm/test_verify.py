@@ -16,7 +16,7 @@ from tests.vm.conftest import loaded
 pytestmark = pytest.mark.provokes  # what is refused to the probe
 FILE = "/srv/vhosts/beta/index.html"
 PAGE = "/tmp/verify.html"
-READ = "system_u:system_r:selsock_code_t:s0:c0,c5 could read /srv/vhosts/mapped/far/index.html"
+READ = "system_u:system_r:selsock_code_t:s0:c0,c5 could read /srv/vhosts/mapped/index.html"
 ASKED = (
     "system_u:system_r:selsock_code_t:s0:c0,c5 could ask by signal 0 for system_u:system_r:selsock_public_t:s0:c0,c1"
 )

@@ -53,7 +53,7 @@ INSTALL_DATA = install -p -m 644 -D -t
 COMPILE = $(PYTHON3) -Xno_debug_ranges packaging/freeze.py $(CODE) $(DESTDIR) && \
 	$(PYTHON3) -m compileall -q -f --invalidation-mode unchecked-hash $(if $(DESTDIR),-s $(DESTDIR) -p /) $(DESTDIR)$(CODE)
 
-.PHONY: help demo check unit fuzz fuzz-check rpm systemd vm vm-package vm-applications vm-shared lint bench build dist shipped release-check install install-selsock install-selinux clean
+.PHONY: help demo check unit fuzz fuzz-check rpm systemd vm vm-package vm-hosting vm-applications vm-login vm-shared lint bench build dist shipped release-check install install-selsock install-selinux clean
 .DELETE_ON_ERROR:
 
 help:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """selsock-generate vhost.yaml, as root, on the enforcing machine: a new vhost in a new domain, served at once."""
 
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from tests.machines.vm import VirtualMachine
@@ -24,19 +28,36 @@ def generate(vm: VirtualMachine, yaml: str) -> str:
     return vm.ssh(f"selsock-generate {YAML} 2>&1", timeout=600).stdout
 
 
+@contextmanager
+def visits(vm: VirtualMachine) -> Iterator[list[str]]:
+    """Within the block somebody asks for alpha.example again and again; the list has the statuses afterwards."""
+    ask = "curl -s -o /dev/null -w '%{http_code}\\n' -H 'Host: alpha.example' http://localhost/"
+    vm.ssh(f"rm -f /run/enough; (while ! [ -e /run/enough ]; do {ask}; done >/root/visits 2>&1 </dev/null &)")
+    statuses: list[str] = []
+    yield statuses
+    vm.ssh("touch /run/enough; sleep 5")
+    statuses += vm.ssh("cat /root/visits").stdout.split()
+
+
 @pytest.mark.provokes("the link that is tried")
 def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
-    """Policy, labels, table and units; the others go on; the pair of the vhost that went is never given again."""
+    """Policy, labels, table and units; the others go on, and notice nothing; who is inside what goes keeps his domain until
+    he leaves; the pair of the vhost that went is never given again."""
     vm.put("/srv/vhosts/new/index.html", page("brand new")[0])
     vm.ssh("ln /srv/vhosts/alpha/index.html /srv/vhosts/new/stolen.html; ln -s /etc/shadow /srv/vhosts/new/shadow")
     mark = vm.mark()
+    patient = machine_yaml().replace("limits: {", "limits: {idle_seconds: 250, ", 1)
+    assert patient != machine_yaml()
     try:
-        said = generate(vm, machine_yaml().replace("domains:\n", "domains:\n  fresh: {}\n", 1) + NEW)
+        with visits(vm) as statuses:
+            said = generate(vm, patient.replace("domains:\n", "domains:\n  fresh: {}\n", 1) + NEW)
+        assert len(statuses) > 5
+        assert set(statuses) == {"200"}
         assert "loading policy module selsock_tenants" in said
         assert "stolen.html" in said, "a file with a second name is reported, not relabelled"
+        assert "not looked at: " in said, "what has its labels is left alone"
         assert curl(vm.http_port(80), "http://new.example/").content == page("brand new")[0].decode()
         assert curl(vm.http_port(80), "http://new.example/stolen.html").status == 403
-        assert curl(vm.http_port(80), "http://alpha.example/").status == 200
         labels = vm.ssh("stat -c %C /srv/vhosts/new/index.html /srv/vhosts/alpha/index.html /etc/shadow").stdout.split()
         assert [label.split(":")[2] for label in labels] == [
             "selsock_fresh_content_t",
@@ -48,12 +69,28 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
         assert vm.ssh(f"selsock-generate --diff {YAML}").stdout == ""
         ledger = vm.ssh(f"cat {YAML}.ranges").stdout
         assert "\nnew.example " in ledger
+        inside = http.client.HTTPConnection("127.0.0.1", vm.http_port(80))
+        inside.request("GET", "/", headers={"Host": "new.example"})
+        assert inside.getresponse().read() == page("brand new")[0]
     finally:
         vm.ssh("rm -r /srv/vhosts/new")
-        generate(vm, machine_yaml())
-    assert vm.ssh(f"cat {YAML}.ranges").stdout == ledger
+        with visits(vm) as statuses:
+            said = generate(vm, machine_yaml())
+    assert set(statuses) == {"200"}
+    assert "1 process is still in what is no longer used\nwhat they use is dropped by the next run" in said
+    assert domains(vm) >= {"selsock_fresh_t"}
+    inside.close()
     assert curl(vm.http_port(80), "http://new.example/").status == 421
+    generate(vm, machine_yaml())
+    assert not domains(vm) & {"selsock_fresh_t", "unlabeled_t"}
+    assert "selsock_retired" not in vm.ssh("semodule -lfull").stdout
+    assert vm.ssh(f"cat {YAML}.ranges").stdout == ledger
     assert curl(vm.http_port(80), "http://alpha.example/").status == 200
+
+
+def domains(vm: VirtualMachine) -> set[str]:
+    """The types of all processes."""
+    return {line.split(":")[2] for line in vm.ssh("ps -eo label=").stdout.splitlines() if line.count(":") > 2}
 
 
 def test_a_bad_configuration_changes_nothing(vm: VirtualMachine) -> None:

@@ -46,7 +46,7 @@ def test_apply_adds_a_vhost_and_takes_it_away(vm: VirtualMachine) -> None:
     vm.put("/srv/vhosts/new/index.html", page("brand new")[0])
     vm.ssh("ln /srv/vhosts/alpha/index.html /srv/vhosts/new/stolen.html; ln -s /etc/shadow /srv/vhosts/new/shadow")
     mark = vm.mark()
-    patient = machine_yaml().replace("limits: {", "limits: {idle_seconds: 250, ", 1)
+    patient = machine_yaml().replace("limits: {failures", "limits: {idle_seconds: 250, failures", 1)
     assert patient != machine_yaml()
     try:
         with visits(vm) as statuses:

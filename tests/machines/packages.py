@@ -48,6 +48,7 @@ BUILD_NAMES = {
     "python3-h11": "python3-h11",
     "python3-hypothesis": "python3-hypothesis",
     "python3-pytest": "python3-pytest",
+    "python3-setools": "python3-setools",
     "python3dist(jinja2)": "python3-jinja2",
     "python3dist(pyyaml)": "python3-yaml",
     "python3dist(setuptools)": "python3-setuptools",

@@ -115,10 +115,10 @@ def test_a_module_that_is_gone_from_the_store(vm: VirtualMachine) -> None:
 
 @pytest.mark.provokes("a denial is what the test looks for")
 def test_a_denial_is_told_in_words(vm: VirtualMachine) -> None:
-    answer = curl(vm.http_port(80), "http://code.example/app?list=/var/cache/selsock")
+    answer = curl(vm.http_port(80), "http://code.example/app?list=/srv/vhosts/alpha")
     assert json.loads(answer.content) == {"error": "EACCES"}
     for _ in range(20):  # auditd writes when it comes to it
         (said,) = [said for said in examined(vm) if said["check"] == "denials"]
         if said["severity"] == "warning":
             break
-    assert said["what"].endswith(": selsock_code_t was denied read of dir on selsock_cache_t")
+    assert said["what"].endswith(": selsock_code_t was denied read of dir on selsock_public_content_t")

@@ -209,7 +209,11 @@ PLACES = {
     "touch /home/dog/file": ("write", "dir", "user_home_dir_t:s0"),
     "touch /tmp/file": ("search", "dir", "tmp_t:s0"),
     "touch /dev/shm/file": ("search", "dir", "tmpfs_t:s0"),
-    "chcon -t selsock_web_rw_t /srv/vhosts/dog/index.html": ("relabelfrom", "file", "selsock_web_content_t:s0:c0,c1"),
+    "echo >/srv/vhosts/dog/own; chcon -t selsock_web_rw_t /srv/vhosts/dog/own": (
+        "relabelfrom",
+        "file",
+        "selsock_web_content_t:s0:c0,c1",
+    ),
     "mkfifo /srv/vhosts/dog/fifo": ("create", "fifo_file", "selsock_web_content_t:s0:c0,c1"),
     "/usr/bin/su": ("getattr", "file", "su_exec_t:s0"),
     "cp /bin/true /srv/vhosts/dog/rw/true; /srv/vhosts/dog/rw/true": ("execute", "file", "selsock_web_rw_t:s0:c0,c1"),

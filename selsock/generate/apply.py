@@ -101,17 +101,26 @@ def alone(root: Path, say: Say) -> Iterator[None]:
     """Within the block no other run applies or undoes anything.  Raises OSError."""
     place = root / LOCK
     place.parent.mkdir(parents=True, exist_ok=True)
-    # It is gone with this process, however that ends (flock(2)).
-    descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
+    while True:
+        # It is gone with this process, however that ends (flock(2)).
+        descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another selsock-generate")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+            hold(descriptor, say)
+            # Who undoes all deletes it, too, at the end: then this one is nobody's.
+            if place.exists() and os.path.samestat(os.fstat(descriptor), os.stat(place)):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def hold(descriptor: int, say: Say) -> None:
+    """Lock the file of ``descriptor``, and tell when somebody else has it.  Raises OSError."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another selsock-generate")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def write(root: Path, artifacts: Iterable[Artifact]) -> list[Path]:

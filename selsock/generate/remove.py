@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from selsock.generate.applied import labelled, read
-from selsock.generate.apply import HEADER, alone, is_ours
+from selsock.generate.apply import HEADER, LOCK, alone, is_ours
 from selsock.generate.commands import Say, is_booted, run
 from selsock.generate.drain import end
 from selsock.generate.faults import MachineFault
@@ -37,6 +37,7 @@ def remove(selinux: Selinux, say: Say, root: Path = Path("/")) -> None:
     """
     with alone(root, say):
         undo(selinux, say, root)
+        (root / LOCK).unlink()
 
 
 def undo(selinux: Selinux, say: Say, root: Path) -> None:

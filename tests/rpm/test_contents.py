@@ -52,6 +52,7 @@ SYSTEM_DIRECTORIES = {
         "/usr/share/man/man1",
         "/usr/share/man/man5",
         "/usr/share/man/man8",
+        "/var/cache",
         "/var/lib",
         "/var/lib/selinux/default/active/modules/200",
     ),

@@ -426,6 +426,22 @@ def test_two_runs_at_once(machine: Machine) -> None:
     assert (machine.root / TABLE).exists()
 
 
+def test_a_lock_that_was_deleted_meanwhile_is_nobodys(machine: Machine) -> None:
+    """Another run would hold the new one at the same time."""
+    with module.alone(machine.root, machine.said.append):
+        run = threading.Thread(target=machine.apply)
+        run.start()
+        while not machine.said:
+            time.sleep(0.01)
+        (machine.root / module.LOCK).unlink()
+        with module.alone(machine.root, machine.said.append):
+            run.join(0.3)
+            assert run.is_alive()
+            assert machine.done == []
+    run.join()
+    assert (machine.root / TABLE).exists()
+
+
 def test_what_a_killed_run_left_is_swept(machine: Machine) -> None:
     machine.apply()
     left = (machine.root / TABLE).with_name(".table.cdb.abcdefgh")

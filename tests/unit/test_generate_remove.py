@@ -94,7 +94,7 @@ class Machine:
         remove(self.selinux, self.said.append, self.root)
 
     def files(self) -> set[str]:
-        """What is below the root; the lock lies in /run, and is anybody's."""
+        """What is below the root; the lock is left by a run that failed."""
         found = {str(path.relative_to(self.root)) for path in self.root.rglob("*") if not path.is_dir()}
         return found - {LOCK}
 
@@ -306,3 +306,9 @@ def test_a_ledger_that_is_not_there_is_not_told(machine: Machine) -> None:
     (machine.root / LEDGER).unlink()
     machine.remove()
     assert not [line for line in machine.said if line.startswith("kept")]
+
+
+def test_the_lock_goes_with_the_rest(machine: Machine) -> None:
+    """Whoever has waited for it takes one that is everybody's."""
+    machine.remove()
+    assert not (machine.root / LOCK).exists()

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.machines.commands import Report, cache, run, to_stderr
 from tests.machines.install import GENERATED_POLICY, Files, mask, stage, write_files
 from tests.machines.packages import Packages, install, packages
+from tests.machines.slim import slim
 from tests.machines.trees import FILE_CONTEXTS, locked, overlay, run_in, tree
 
 POLICY = "/etc/selinux/default/policy"  # the directory of what the kernel loads
@@ -88,6 +89,7 @@ class Recipe:
     modules: Mapping[str, str] = field(default_factory=dict)  # more policy: module name to CIL text
     variants: Mapping[str, str] = field(default_factory=dict)  # the policy with one module more, beside it, in VARIANTS
     dontaudit: bool = False  # True keeps the policy's dontaudit rules, which hide denials
+    slim: bool = False  # a policy of fewer modules, where it is to be rebuilt often
     base: str = "trixie"  # the tree
     layers: tuple[Path, ...] = ()  # over the tree; each name tells what is in it
     script: str = ""  # run in the tree by sh at the end, before everything is labelled
@@ -173,6 +175,8 @@ def _module(root: Path, name: str, text: str) -> str:
 
 def _load_and_label(root: Path, modules: list[str], recipe: Recipe) -> None:
     """One transaction for all modules, since every transaction links the whole policy; then all labels from it."""
+    if recipe.slim:
+        slim(root)
     load = ["semodule", "-n", *([] if recipe.dontaudit else ["-D"]), "-X", "400"]
     for name, text in recipe.variants.items():
         run_in(root, [*load, *modules, "-i", _module(root, name, text)])

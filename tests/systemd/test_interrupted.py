@@ -23,6 +23,7 @@ from tests.machines.commands import PATH, run
 from tests.machines.evidence import reporter
 from tests.machines.install import write_files
 from tests.machines.packages import install, packages
+from tests.machines.slim import slim
 from tests.machines.trees import overlay, run_in, tree
 
 APPLY = Path(__file__).parents[1] / "machines/apply_natively.py"
@@ -30,14 +31,6 @@ PROGRAM = "/root/apply_natively.py"
 SOURCE = "etc/selsock/vhost.yaml"
 STATE = ("var/lib/selsock", "etc/systemd/system", "etc/selsock")
 TABLE = "var/lib/selsock/table.cdb"
-# What selsock's own module needs of Debian's policy, and what those need: linking takes a second, not six.
-MODULES = (
-    *("apt", "application", "auditadm", "authlogin", "base", "bootloader", "clock", "cron", "dbus", "dpkg", "fstools"),
-    *("getty", "hostname", "ipsec", "iptables", "init", "java", "libraries", "locallogin", "logadm", "logging", "lvm"),
-    *("mcs", "miscfiles", "modutils", "mount", "netlabel", "netutils", "raid", "rpm", "secadm", "selinuxutil"),
-    *("setrans", "ssh", "staff", "storage", "su", "sudo", "sysadm", "sysnetwork", "systemd", "udev", "unconfined"),
-    *("unprivuser", "userdomain", "usermanage", "xdg", "xserver"),
-)
 BEFORE = """
 domains: {public: {}, leaving: {}}
 vhosts:
@@ -145,9 +138,7 @@ def before(pytestconfig: pytest.Config) -> Iterator[Machine]:
     report = reporter(pytestconfig)
     with overlay(tree("trixie", report)) as root:
         install(root, packages(report).paths())
-        lines = [line.split() for line in run_in(root, ["semodule", "-lfull"]).stdout.splitlines()]
-        others = [name for priority, name, *_ in lines if priority == "100" and name not in MODULES]
-        run_in(root, ["semodule", "-X", "100", *(word for name in others for word in ("-r", name))])
+        slim(root)
         pages = {f"/srv/vhosts/{name}/{file}": (b"x", 0o644) for name in "abcd" for file in ("index.html", "x/y.html")}
         write_files(root, pages)
         write_files(root, {PROGRAM: (APPLY.read_bytes(), 0o644)})

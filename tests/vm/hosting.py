@@ -69,7 +69,7 @@ for name in {" ".join(LOGINS)}; do
     chown "$name" "/home/$name/.ssh"
 done
 """
-RECIPE = image.Recipe(VHOST_YAML, FILES, script=SCRIPT)
+RECIPE = image.Recipe(VHOST_YAML, FILES, slim=True, script=SCRIPT)
 
 
 def options(machine: VirtualMachine) -> list[str]:

@@ -66,7 +66,9 @@ def commands() -> list[Command]:
 @pytest.fixture(scope="module")
 def machine(boot_vm: BootVm) -> Iterator[VirtualMachine]:
     """The machine, with the customers' key at hand."""
-    recipe = image.Recipe("", {"/etc/hosts": (HOSTS, 0o644)}, {"tests_nothing": NOTHING}, dontaudit=True, script=SCRIPT)
+    recipe = image.Recipe(
+        "", {"/etc/hosts": (HOSTS, 0o644)}, {"tests_nothing": NOTHING}, dontaudit=True, slim=True, script=SCRIPT
+    )
     with boot_vm(recipe, "hosting") as found:
         found.put("/home/visitor/.ssh/id_ed25519", (found.image.directory / "key").read_bytes())
         found.ssh("chown visitor /home/visitor/.ssh/id_ed25519; chmod 600 /home/visitor/.ssh/id_ed25519")

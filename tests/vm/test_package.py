@@ -149,7 +149,7 @@ def installation(boot_vm: BootVm, releases: tuple[Packages, Packages]) -> Iterat
     found: list[Path] = [file for release in releases for file in release.paths()]
     files = {f"/root/rpm/{file.name}": (file.read_bytes(), 0o644) for file in found}
     policy = Path(__file__).with_name("rpm_script.cil").read_text()
-    recipe = image.Recipe(files=files, modules={"rpm_script": policy})
+    recipe = image.Recipe(files=files, modules={"rpm_script": policy}, slim=True)
     with boot_vm(recipe, "package") as machine:
         yield Installation(machine)
 

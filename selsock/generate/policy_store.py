@@ -36,7 +36,9 @@ def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
     """
     new = plan.artifact(POLICY).data.decode()
     place = root / RETIRED
-    if text_of(root / POLICY) == new and is_loaded(plan.generation, selinux, statements(text_of(place))):
+    # By the generation, and not letter by letter: another release has another line on top.
+    same = generation_statement(plan.generation) in text_of(root / POLICY)
+    if same and is_loaded(plan.generation, selinux, statements(text_of(place))):
         return
     kept = retired(still_needed(root), new)
     say(f"loading policy module {Path(POLICY).stem}, generation {plan.generation}: {SLOW}")
@@ -68,7 +70,12 @@ def tell_freed(before: str, now: str, say: Say) -> None:
 def is_loaded(generation: str, selinux: Selinux, kept: list[str]) -> bool:
     """Whether the kernel has the policy of ``generation``, as what is in force and not as what is ``kept`` beside it."""
     known = selinux.knows(f"system_u:object_r:selsock_generation_{generation}:s0")
-    return known and is_inert(kept) and f"(type selsock_generation_{generation})" not in kept
+    return known and is_inert(kept) and generation_statement(generation) not in kept
+
+
+def generation_statement(generation: str) -> str:
+    """The statement that ends the text of ``generation``."""
+    return f"(type selsock_generation_{generation})"
 
 
 def still_needed(root: Path) -> list[str]:
@@ -78,7 +85,7 @@ def still_needed(root: Path) -> list[str]:
     or if there was somebody inside.
     """
     current, kept = text_of(root / POLICY), text_of(root / RETIRED)
-    ended = f"(type selsock_generation_{generation_in_force(root)})" in current
+    ended = generation_statement(generation_in_force(root)) in current
     return [current] if ended and not inside(domains(statements(kept))) else [current, kept]
 
 

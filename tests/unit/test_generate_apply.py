@@ -205,6 +205,18 @@ def test_a_policy_that_is_loaded_is_not_loaded_again(machine: Machine) -> None:
     assert not [step for step in machine.done if step.startswith("semodule -X")]
 
 
+def test_a_policy_of_another_release_with_the_same_rules_is_not_loaded_again(machine: Machine) -> None:
+    """An upgrade that changes the version on top alone."""
+    machine.apply()
+    text = (machine.root / POLICY).read_text()
+    assert "selsock-generate 0." in text
+    (machine.root / POLICY).write_text(text.replace("selsock-generate 0.", "selsock-generate 9."))
+    machine.done.clear()
+    machine.apply()
+    assert not [step for step in machine.done if step.startswith("semodule -X")]
+    assert (machine.root / POLICY).read_text() == text
+
+
 def test_a_policy_that_the_kernel_lost_is_loaded_again(machine: Machine) -> None:
     machine.apply()
     machine.done.clear()

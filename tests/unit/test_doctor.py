@@ -244,7 +244,9 @@ def test_store(machine: FakeMachine) -> None:
     policy = (machine.root / POLICY).read_bytes()
     kept.write_bytes(policy)
     assert [said.severity for said in machine.said("store")] == [OK]
-    kept.write_bytes(bz2.compress(policy + b"\n"))
+    kept.write_bytes(bz2.compress(b"; of another release\n" + policy))
+    assert [said.severity for said in machine.said("store")] == [OK]
+    kept.write_bytes(bz2.compress(policy + b"(type stranger_t)"))
     what = f"the policy store has a module selsock_tenants that is not /{POLICY}"
     assert machine.said("store") == [Said(WARNING, what, TENANTS)]
     machine.put(f"{STORE}/disabled/selsock_tenants", b"")

@@ -10,6 +10,7 @@ from pathlib import Path
 from selsock.ctl.doctor.look import Look, Said, error, ok, warning
 from selsock.generate.plan import POLICY, TABLE
 from selsock.generate.policy_store import PRIORITY, STORES
+from selsock.generate.retired import statements
 from selsock.handler.kernel import OWN_TYPES, is_of
 from selsock.handler.table import OpenTable
 from selsock.identify.provider import SERVICES
@@ -75,7 +76,7 @@ def store(look: Look) -> Iterator[Said]:
     elif (place / "disabled" / MODULE).exists():
         what = f"the module {MODULE} is disabled: a rebuild of the policy would drop the tenants"
         yield warning(what, f"semodule -e {MODULE}")
-    elif unpacked(kept.read_bytes()) != copy.read_bytes():
+    elif statements(unpacked(kept.read_bytes()).decode()) != statements(copy.read_text()):
         yield warning(f"the policy store has a module {MODULE} that is not /{POLICY}", mend)
     else:
         yield ok(f"the policy store has the module {MODULE} that was written")

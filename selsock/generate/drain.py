@@ -55,8 +55,17 @@ def inside(domains: Collection[str], proc: Path = Path("/proc")) -> int:
     return sum(domain(process) in domains for process in proc.iterdir() if process.name.isdigit())
 
 
-def end(domains: Collection[str], proc: Path = Path("/proc")) -> int:
-    """Kill every process that is in one of ``domains``, and return how many there were."""
+def uid(process: Path) -> int:
+    """The real uid that the directory ``process`` of /proc says, -1 where it says none: it has ended."""
+    try:
+        lines = (process / "status").read_bytes().splitlines()
+    except OSError:
+        return -1
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"Uid:")), -1)
+
+
+def end(domains: Collection[str], proc: Path = Path("/proc"), uids: Collection[int] | None = None) -> int:
+    """Kill every process that is in one of ``domains``, and one of ``uids``, unless that is None; return how many there were."""
     found = 0
     for process in list(proc.iterdir()) if domains else ():
         if not process.name.isdigit():
@@ -67,7 +76,7 @@ def end(domains: Collection[str], proc: Path = Path("/proc")) -> int:
             continue
         try:
             # Asked when the descriptor is there: it, unlike the number, is of this process for good.
-            if domain(process) in domains:
+            if domain(process) in domains and (uids is None or uid(process) in uids):
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                 found += 1
         except ProcessLookupError:

@@ -6,6 +6,7 @@ Each change is one transaction of semodule(8), which links the whole policy: all
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import tempfile
@@ -14,10 +15,20 @@ from pathlib import Path
 
 from selsock.generate.commands import Say, run
 from selsock.generate.compiled import records
-from selsock.generate.drain import Process, emptied, inside
+from selsock.generate.drain import Process, emptied, end, inside
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import POLICY, TABLE, Plan
-from selsock.generate.retired import accounts, compose, domains, is_inert, retired, statements
+from selsock.generate.retired import (
+    accounts,
+    compose,
+    domains,
+    is_inert,
+    mappings,
+    retired,
+    session_types,
+    statements,
+    unshared,
+)
 from selsock.generate.write import replace
 from selsock.model import Table
 
@@ -50,8 +61,22 @@ def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
         install({Path(POLICY).name: new}, [name for name in installed(root) if name == place.stem])
         place.unlink(missing_ok=True)
     tell_freed(text_of(root / POLICY), new, say)
+    end_sessions(text_of(root / POLICY), new, say)
     for name in sorted(domains(kept)):
         say(f"{name} is no longer used, and stays until no process is in it")
+
+
+def end_sessions(before: str, now: str, say: Say) -> None:
+    """End the sessions of logins that ``now`` maps otherwise than ``before``, or not at all: the type, which others may
+    still have, and the level would stay theirs for as long as they last."""
+    mapped = mappings(now)
+    uids = set()
+    for account, mapping in mappings(before).items():
+        if mapped.get(account) != mapping:
+            with contextlib.suppress(KeyError):
+                uids.add(pwd.getpwnam(account).pw_uid)
+    if uids and (count := end(session_types(before), uids=uids)):
+        say(f"ended {count} process{'es' * (count > 1)} of logins that are no longer what they were")
 
 
 def tell_freed(before: str, now: str, say: Say) -> None:
@@ -138,6 +163,11 @@ def drop(before: frozenset[Process], say: Say, root: Path) -> None:
         return
     if not emptied(domains(kept), before, say):
         say("what they use is dropped by the next run of selsock-generate")
+        # Who is in one retired domain, or dawdles over his head, is no reason to leave all others what was taken from them.
+        if (rest := unshared(kept)) != kept:
+            say(f"dropping what was taken from others: {SLOW}")
+            install({place.name: compose(rest)})
+            replace(place, compose(rest).encode(), 0o600)
         return
     say(f"dropping what is no longer used: {SLOW}")
     run(["semodule", "-X", PRIORITY, "-r", place.stem])

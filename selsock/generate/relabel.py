@@ -128,8 +128,6 @@ class Walk:
         try:
             with opened(name, os.O_PATH, directory) as descriptor:
                 self.visit(descriptor, below, context, directory)
-        except FileNotFoundError:
-            return
         except OSError as error:
             self.skip(below, error.strerror or str(error))
 

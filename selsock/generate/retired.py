@@ -71,6 +71,27 @@ def accounts(text: str) -> frozenset[str]:
     return frozenset(words.split()[1] for words in statements(text) if words.startswith("(selinuxuser "))
 
 
+def mappings(text: str) -> dict[str, str]:
+    """The accounts whose logins the CIL ``text`` maps, each with the statement that does."""
+    return {words.split()[1]: words for words in statements(text) if words.startswith("(selinuxuser ")}
+
+
+def session_types(text: str) -> frozenset[str]:
+    """The domains of logins that the CIL ``text`` declares."""
+    start = "(typeattributeset selsock_login_domain ("
+    return frozenset(words[len(start) : -2] for words in statements(text) if words.startswith(start))
+
+
+def unshared(kept: list[str]) -> list[str]:
+    """``kept`` without the rights of types that are in use as ever: what it declares itself, and what is said of that."""
+    own = {words.strip("()").split()[1] for words in kept if words.startswith(("(type ", "(typeattribute "))}
+    return [
+        words
+        for words in kept
+        if not words.startswith(("(allow ", "(typeattributeset ")) or not own.isdisjoint(re.findall(r"\w+", words))
+    ]
+
+
 def compose(kept: Iterable[str]) -> str:
     """A module of the statements ``kept``."""
     return HEADER + "".join(f"{statement}\n" for statement in kept)

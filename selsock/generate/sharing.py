@@ -60,17 +60,24 @@ def shared(trees: Shared, say: Say, root: Path) -> None:
     done = dict(trees)
     for tree in changed:
         users = frozenset(trees.get(tree, ()))
+        before_skipping = len(outcome.skipped)
         try:
             with reached(tree, directory=True) as descriptor:
                 sharing = Sharing(users, frozenset(before.get(tree, ())) - users)
                 SharingWalk(tree, sharing, mount_of(descriptor), outcome).visit(descriptor, "", "")
         except FileNotFoundError:
-            done.pop(tree, None)  # its permissions are gone with it; when it is back, it is not shared
+            # It may be back, as a file system that was not mounted is; then whoever is gone has to be taken out.
+            done[tree] = before.get(tree, [])
         except OSError as error:
             done[tree] = before.get(tree, [])
             say(
                 f"warning: the permissions of {tree} could not be set ({error.strerror}): its logins may not be able to write"
             )
+        else:
+            gone = frozenset(before.get(tree, ())) - users
+            if gone and len(outcome.skipped) > before_skipping:
+                # What was left alone may still name them, and a second name or a move is theirs to make: tried again.
+                done[tree] = sorted(users | gone)
     for problem in outcome.skipped:
         say(f"warning: permissions not set: {problem}")
     say(

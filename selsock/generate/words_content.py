@@ -9,7 +9,7 @@ from typing import TypeVar
 from selsock.generate.configuration import Configuration
 from selsock.generate.conflicts import ancestors
 from selsock.generate.labels import Label
-from selsock.generate.plan import labels, password_files
+from selsock.generate.plan import labels, logged_in, password_files
 from selsock.generate.words_line import Line
 from selsock.generate.words_reach import Reach, label_widens
 from selsock.names import HostName
@@ -26,6 +26,7 @@ def content(before: Configuration, then: Reach, after: Configuration, now: Reach
     }
     old = {str(label.path): label for label in labels(before)}
     new = {str(label.path): label for label in labels(after)}
+    edited = editable(before), editable(after)
     found: dict[HostName, list[Line]] = {}
     moves: dict[str, tuple[Label | None, Label | None]] = {}
     for path in sorted(old.keys() | new.keys(), key=lambda path: path.split("/")):
@@ -39,9 +40,17 @@ def content(before: Configuration, then: Reach, after: Configuration, now: Reach
             line = Line(f"{path}: labelled as the policy says without selsock, instead of {said(was)}")
         else:
             words = f"{path}: labelled {said(gets)}" + (f" instead of {said(was)}" if was else "")
-            line = Line(words, label_widens(then, was, now, gets))
+            # A session edits what is at its own level, and nothing below it.
+            more = said(gets) in edited[1] and said(was) not in edited[0]
+            line = Line(words, more or label_widens(then, was, now, gets))
         found.setdefault(owner, []).append(line)
     return found
+
+
+def editable(given: Configuration) -> frozenset[str]:
+    """Type and level of what logins edit."""
+    sessions = ((its.types, level) for its in logged_in(given) for _, level in its.levels)
+    return frozenset(f"{kind}:{level}" for types, level in sessions for kind in types)
 
 
 def around(path: str, found: Mapping[str, Kept]) -> Kept | None:

@@ -8,7 +8,7 @@ import pytest
 from selsock.generate.configuration import configure
 from selsock.generate.plan import POLICY, plan
 from selsock.generate.ranges import Ledger
-from selsock.generate.retired import accounts, compose, domains, is_inert, retired, statements
+from selsock.generate.retired import accounts, compose, domains, is_inert, retired, statements, unshared
 from selsock.generate.source import load
 
 GOLDEN = sorted(Path(__file__).parents[1].glob("golden/*/expected/var/lib/selsock/selsock_tenants.cil"))
@@ -102,3 +102,16 @@ def test_accounts_are_those_whose_logins_are_mapped() -> None:
     text = "(user u)(selinuxuser dog u ((s0) (s0)))(selinuxuser cat u ((s0) (s0)))(type selinuxuser)"
     assert accounts(text) == {"dog", "cat"}
     assert accounts("") == frozenset()
+
+
+def test_what_was_taken_from_others_is_not_kept_for_who_is_inside() -> None:
+    """Of what is kept, that which is said of a type that goes."""
+    kept = [
+        "(type selsock_old_t)",
+        "(roletype system_r selsock_old_t)",
+        "(typeattributeset selsock_tenant_domain (selsock_old_t))",
+        "(allow selsock_old_t selsock_web_content_t (file (read)))",
+        "(allow selsock_web_t selsock_web_rw_t (file (write)))",
+        "(typeattributeset selsock_http_client (selsock_web_t))",
+    ]
+    assert unshared(kept) == kept[:4]

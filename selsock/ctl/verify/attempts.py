@@ -64,6 +64,8 @@ def main(argv: list[str]) -> int:
             child.control.send(json.dumps(live).encode())
             while report := told(child):
                 emit({"by": number, **report})
+                if "error" in report:
+                    break
     emit({"end": True})
     return 0
 
@@ -71,7 +73,8 @@ def main(argv: list[str]) -> int:
 def told(child: Child) -> dict[str, Any]:
     """The next message of ``child``; empty at its last one."""
     message = child.control.recv(ANSWER_BYTES)
-    found: dict[str, Any] = json.loads(message) if message else {}
+    # Whoever shares its context may kill it: what was not tried is no refusal.
+    found: dict[str, Any] = json.loads(message) if message else {"error": "its process ended before all was tried"}
     return found
 
 

@@ -33,7 +33,7 @@ from selsock.generate.plan import (
     password_files,
     services,
 )
-from selsock.generate.policy_store import RETIRED, drop, load
+from selsock.generate.policy_store import RETIRED, clear, drop, load
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import share
 from selsock.generate.temporary import make
@@ -58,6 +58,7 @@ def apply(
     if password_files(configuration):
         check_crypt()
     with alone(root, say):
+        clear(root)
         sweep(root / path for path in (RETIRED, RECORD, SHARED, *(artifact.path for artifact in plan.artifacts)))
         early = write(root, (artifact for artifact in plan.artifacts if is_early(artifact)))
         # User and directory have to exist before the table is written.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import tempfile
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from selsock.model import Table
 
 PRIORITY = "400"  # above a distribution's 100 and 200, as for what an administrator adds
 RETIRED = "var/lib/selsock/selsock_retired.cil"
+LOADING = "var/lib/selsock/loading"  # a directory, while semodule reads it
 MODULES = tuple(Path(path).stem for path in (RETIRED, POLICY))
 STORES = ("var/lib/selinux", "etc/selinux")  # semanage.conf(5), store-root: today's, and the one before
 SLOW = "the whole policy is linked, which takes some seconds"
@@ -56,9 +57,9 @@ def load(plan: Plan, selinux: Selinux, say: Say, root: Path) -> None:
     if kept:
         # Before it is loaded: whoever is interrupted from here on finds all that may be in the store.
         replace(place, compose(kept).encode(), 0o600)
-        install({Path(POLICY).name: new, place.name: compose(kept)})
+        install({Path(POLICY).name: new, place.name: compose(kept)}, root)
     else:
-        install({Path(POLICY).name: new}, [name for name in installed(root) if name == place.stem])
+        install({Path(POLICY).name: new}, root, [name for name in installed(root) if name == place.stem])
         place.unlink(missing_ok=True)
     tell_freed(text_of(root / POLICY), new, say)
     end_sessions(text_of(root / POLICY), new, say)
@@ -128,18 +129,29 @@ def text_of(place: Path) -> str:
     return place.read_bytes().decode("utf-8", "replace") if os.path.lexists(place) else ""
 
 
-def install(modules: dict[str, str], removed: Iterable[str] = ()) -> None:
+def install(modules: dict[str, str], root: Path, removed: Iterable[str] = ()) -> None:
     """Load ``modules``, name of a file to text, and remove those ``removed``, in one transaction; semodule takes a module's
     name from the file's.
 
-    From files in /tmp: semodule's own domain may not enter /var/lib/selsock.  Raises MachineFault, OSError.
+    From a directory of ours, which semodule's domain may read: what lies in /tmp has the type of whoever runs this, a
+    scriptlet of rpm's among them.  Raises MachineFault, OSError.
     """
-    with tempfile.TemporaryDirectory(prefix="selsock-") as directory:
+    place = root / LOADING
+    place.mkdir(mode=0o700, exist_ok=True)
+    try:
         command = ["semodule", "-X", PRIORITY]
         for name, text in modules.items():
-            Path(directory, name).write_text(text)
-            command += ["-i", str(Path(directory, name))]
+            (place / name).write_text(text)
+            command += ["-i", str(place / name)]
         run([*command, *(word for name in removed for word in ("-r", name))])
+    finally:
+        clear(root)
+
+
+def clear(root: Path) -> None:
+    """Delete what a run that was killed has left of what it loaded.  Raises OSError."""
+    if (root / LOADING).is_dir():
+        shutil.rmtree(root / LOADING)
 
 
 def installed(root: Path) -> list[str]:
@@ -166,7 +178,7 @@ def drop(before: frozenset[Process], say: Say, root: Path) -> None:
         # Who is in one retired domain, or dawdles over his head, is no reason to leave all others what was taken from them.
         if (rest := unshared(kept)) != kept:
             say(f"dropping what was taken from others: {SLOW}")
-            install({place.name: compose(rest)})
+            install({place.name: compose(rest)}, root)
             replace(place, compose(rest).encode(), 0o600)
         return
     say(f"dropping what is no longer used: {SLOW}")

@@ -19,7 +19,7 @@ from selsock.generate.faults import MachineFault
 from selsock.generate.labelling import RECORD, Record, give_back
 from selsock.generate.libselinux import Selinux
 from selsock.generate.plan import APPLIED, FILE_CONTEXTS, MAPS, POLICY, RANGES, TABLE, TEMPLATES, UNITS
-from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, installed, tell_freed, text_of
+from selsock.generate.policy_store import PRIORITY, RETIRED, SLOW, clear, installed, tell_freed, text_of
 from selsock.generate.retired import domains, statements
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import unshare
@@ -68,6 +68,7 @@ def undo(selinux: Selinux, say: Say, root: Path) -> None:
     unshare(say, root)
     delete_made(root, say)
     tell_ledger(root, say)
+    clear(root)
     delete(rest, say)
 
 

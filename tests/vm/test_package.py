@@ -36,10 +36,14 @@ vhosts:
 """
 PAGE = page("A site of one's own")
 NEXT = "OK from the next release"
-# The next release: its reason phrase tells it, and two of its modules fit no other release's.
+# The next release: its reason phrase tells it, two of its modules fit no other release's, and its policy says more.
 EDITS = {
     "selsock/__init__.py": ('"0.1.0"', '"0.1.1"'),
     "selsock/handler/serve/reply.py": ('200: "OK"', f'200: "{NEXT}"'),
+    "policy/tenants.cil.j2": (
+        "; Which text",
+        "(type selsock_next_t)\n(roletype object_r selsock_next_t)\n\n; Which text",
+    ),
     "selsock/handler/table.py": ("locate", "locate_next"),
     "selsock/handler/connection.py": ("locate", "locate_next"),
     "selsock/handler/serve/requests.py": ("locate", "locate_next"),
@@ -227,7 +231,10 @@ def test_upgrade_under_load(installation: Installation, releases: tuple[Packages
     assert machine.ssh("ls /usr/lib/selsock").stdout.split() == ["0.1.1-1"]
     assert machine.ssh("systemctl show -P ActiveEnterTimestampMonotonic selsock.socket").stdout == socket_since
     assert machine.ssh(f"cat {YAML}; ls /etc/selsock").stdout == f"{SITE}vhost.yaml\nvhost.yaml.ranges\n"
-    assert installation.modules() == ["200 selsock pp", "200 selsock_tenants cil", "400 selsock_tenants cil"]
+    # Of the rules before, what they were is still known.
+    expected = ["200 selsock pp", "200 selsock_tenants cil", "400 selsock_retired cil", "400 selsock_tenants cil"]
+    assert installation.modules() == expected
+    assert machine.ssh("seinfo --type=selsock_next_t", timeout=300).stdout.count("selsock_next_t") == 1
     assert machine.journal("SELSOCK_EVENT=fault") == []
     assert installation.since_last_time() == []
 

@@ -78,6 +78,8 @@ def composed(
     """The result, with what is found beside the matrix."""
     faults, notes = findings.entering(policy, promises, found)
     faults += findings.unenforced(policy) + findings.leaving(policy, promises, found)
+    faults += findings.places(policy, promises, found)
+    notes += findings.strangers(policy, promises, found)
     for site in configuration.sites:
         if site.assigned:
             notes.append(f"{site.vhost.name}: a database assigns contexts, which nobody knows here")

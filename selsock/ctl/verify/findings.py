@@ -49,6 +49,36 @@ def entering(policy: Policy, promises: Promises, tenants: tuple[Tenant, ...]) ->
     return faults, notes
 
 
+def strangers(policy: Policy, promises: Promises, tenants: tuple[Tenant, ...]) -> list[str]:
+    """Notes on who else may become a tenant's process: an administrator's own doing, which no tenant has a part in."""
+    usual = {*policy.names(HANDLER.type), "selsock_run_as_t", *(str(entry.source) for entry in promises.entries)}
+    found: set[str] = set()
+    ours = promises.domains.keys() | promises.edited.keys()
+    for one in (one for one in each(tenants) if one.type in ours):
+        known = usual | ({"sshd_t"} if one.is_login else set())
+        for rule in policy.entering:
+            if rule.target in policy.names(one.type) and rule.source not in known:
+                found.add(f"{rule.source} may become {one.type}: {rule}")
+    return sorted(found)
+
+
+def places(policy: Policy, promises: Promises, tenants: tuple[Tenant, ...]) -> list[Fault]:
+    """Where a tenant may write that is nobody's content: whoever may look there is told something.  A type of the
+    administrator's own may do as its policy says."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for name in sorted({one.type for one in each(tenants)} & (promises.domains.keys() | promises.edited.keys())):
+        domain = promises.domains.get(name)
+        # Types of its own that no path has yet.
+        own = {*promises.edited.get(name, ()), *map(str, domain.types if domain else ())}
+        for rule in policy.spilling:
+            if rule.source in policy.names(name) and rule.target not in own:
+                found[name, rule.target].add(str(rule))
+    return [
+        Fault(f"{source} may write what is {target}, where others may look", tuple(sorted(rules)))
+        for (source, target), rules in found.items()
+    ]
+
+
 def unenforced(policy: Policy) -> list[Fault]:
     """Domains in which nothing is denied."""
     return [Fault(f"the domain {name} is permissive: it may do anything") for name in sorted(policy.permissive)]

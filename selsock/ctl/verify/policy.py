@@ -20,6 +20,8 @@ from selsock.generate.faults import MachineFault
 
 LOADED = Path("/sys/fs/selinux/policy")
 WAYS = frozenset(("dyntransition", "setcurrent", "transition"))
+IN = frozenset(("dyntransition", "transition"))
+PLACES = frozenset(("blk_file", "dir", "file", "lnk_file"))  # where two can meet, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class Policy:
     # another.
     writing: list[Rule] = field(default_factory=list)
     leaving: list[Rule] = field(default_factory=list)
+    # Those by which somebody becomes a process of theirs, and by which one of them writes what is neither content nor theirs.
+    entering: list[Rule] = field(default_factory=list)
+    spilling: list[Rule] = field(default_factory=list)
     constraints: dict[tuple[str, str], list[Constraint]] = field(default_factory=lambda: defaultdict(list))
     members: dict[str, frozenset[str]] = field(default_factory=dict)  # of the attributes that ``writing`` names
 
@@ -126,18 +131,23 @@ def read(given: Any, types: Iterable[str], files: Iterable[str]) -> Policy:
 def enter(found: Policy, given: Any, sources: frozenset[str], targets: frozenset[str], written: frozenset[str]) -> None:
     """Enter the allow rule ``given`` where it concerns a name of ``sources``, or writing to one of ``written``."""
     source, target, tclass = str(given.source), str(given.target), str(given.tclass)
-    leaves = source in sources and tclass == "process" and not WAYS.isdisjoint(given.perms)
-    writes = target in written and tclass in FILES and not WRITE.isdisjoint(given.perms)
-    if not (leaves or writes or (source in sources and target in targets)):
+    process, ours = tclass == "process", source in sources
+    writes = tclass in FILES and not WRITE.isdisjoint(given.perms)
+    between = ours and target in targets
+    leaves = ours and process and not WAYS.isdisjoint(given.perms)
+    enters = target in sources and process and not IN.isdisjoint(given.perms)
+    spills = ours and writes and tclass in PLACES and target not in targets
+    if not (between or leaves or enters or spills or (writes and target in written)):
         return
     try:
         condition, enabled = str(given.conditional), bool(given.enabled())  # as the loaded policy has its booleans
     except AttributeError:  # setools' RuleNotConditional is one
         condition, enabled = "", True
     rule = Rule(source, target, tclass, frozenset(map(str, given.perms)), condition, enabled)
-    if source in sources and target in targets:
+    if between:
         found.rules[source, target].append(rule)
-    if leaves and enabled:
-        found.leaving.append(rule)
-    if writes:
+    if writes and target in written:
         found.writing.append(rule)
+    for concerns, rules in ((leaves, found.leaving), (enters, found.entering), (spills, found.spilling)):
+        if concerns and enabled:
+            rules.append(rule)

@@ -36,7 +36,7 @@ from selsock.generate.plan import (
 from selsock.generate.policy_store import RETIRED, clear, drop, load
 from selsock.generate.sharing import RECORD as SHARED
 from selsock.generate.sharing import share
-from selsock.generate.temporary import make
+from selsock.generate.temporary import delete_made, make
 from selsock.generate.user_contexts import forget
 from selsock.generate.write import Transaction, sweep
 from selsock.identify.crypt import crypt
@@ -75,6 +75,7 @@ def apply(
         record(plan)
         if enabled:
             drop(before, say, root)
+        delete_made(root, say, directories(configuration))
     restart = any(place.suffix == ".socket" for place in changed)
     say(
         f"next, if it is not so yet: systemctl enable {'selsock.socket; systemctl restart' if restart else '--now'} selsock.socket"

@@ -50,7 +50,7 @@ def unshare(say: Say, root: Path) -> None:
 
 def shared(trees: Shared, say: Say, root: Path) -> None:
     """Share ``trees`` and nothing else."""
-    before = recorded(root)
+    before = recorded(root, say)
     changed = sorted(tree for tree in {*trees, *before} if trees.get(tree) != before.get(tree))
     if not changed:
         return
@@ -101,13 +101,18 @@ def wanted(configuration: Configuration, say: Say) -> Shared:
     return {tree: sorted(users) for tree, users in found.items()}
 
 
-def recorded(root: Path) -> Shared:
-    """What the last run shared; nothing where nothing can be read of it."""
+def recorded(root: Path, say: Say) -> Shared:
+    """What the last run shared.  Where that cannot be read it is told: whoever is gone since is then not taken out."""
+    place = root / RECORD
     try:
-        return {
-            str(tree): [int(uid) for uid in users] for tree, users in json.loads((root / RECORD).read_bytes()).items()
-        }
-    except (OSError, ValueError, AttributeError, TypeError):
+        found = json.loads(place.read_bytes())
+        return {str(tree): [int(uid) for uid in users] for tree, users in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        say(
+            f"warning: {place} is damaged ({error}): look for logins that are gone in the ACLs of all roots (getfacl -R)"
+        )
         return {}
 
 

@@ -83,9 +83,13 @@ def made(root: Path) -> list[Path]:
     return sorted(place.iterdir()) if place.is_dir() else []
 
 
-def delete_made(root: Path, say: Callable[[str], None]) -> None:
-    """Delete all of them, with what is in them, and tell ``say``.  Raises MachineFault, OSError."""
+def delete_made(root: Path, say: Callable[[str], None], keep: Iterable[Directory] = ()) -> None:
+    """Delete all of them but ``keep``, with what is in them, and tell ``say``: who gets the name of a vhost that went has no
+    business with its sessions.  Raises MachineFault, OSError."""
+    kept = {root / directory.label.path.lstrip("/") for directory in keep}
     for place in made(root):
+        if place in kept:
+            continue
         # rm(1) never goes through a link, and as deep as a tenant has gone; shutil.rmtree ends with a RecursionError there.
         run(["rm", "-rf", "--one-file-system", "--", str(place)])
         say(f"removed {place}")

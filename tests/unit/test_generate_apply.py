@@ -182,6 +182,23 @@ def test_a_directory_for_temporary_files_is_made_and_labelled(
     )
 
 
+def test_a_directory_for_temporary_files_goes_with_its_vhost(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what is in it, links not followed: another vhost of the name is another customer's, perhaps."""
+    monkeypatch.setattr(temporary, "numbers", lambda owner: (os.geteuid(), os.getegid()))
+    monkeypatch.setattr(temporary, "set_context", lambda descriptor, context: True)
+    machine.python = True
+    machine.extra = CODE
+    machine.apply(auth=False)
+    place = machine.root / "var/cache/selsock/a.example"
+    (machine.content / "kept").touch()
+    (place / "link").symlink_to(machine.content)
+    machine.extra = "    contexts: [{any: true}]\n"
+    machine.apply(auth=False)
+    assert list(place.parent.iterdir()) == []
+    assert f"removed {place}" in machine.said
+    assert (machine.content / "kept").exists()
+
+
 def test_a_directory_for_temporary_files_is_never_a_link(machine: Machine) -> None:
     """Root alone can make one there; it is not followed all the same."""
     (machine.root / "var/cache/selsock").mkdir(parents=True)

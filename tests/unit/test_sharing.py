@@ -151,3 +151,14 @@ def test_what_can_not_be_shared_is_told(machine: Machine) -> None:
         f"warning: permissions not set: {machine.path}/a/{name}: {problem}" for name in ("sub/file", "twice")
     ]
     assert machine.users("a/twice") == []
+
+
+@pytest.mark.parametrize("damage", [b"rubbish", b"[]", b'{"/srv/a": 1}', b'{"/srv/a": ["x"]}'])
+def test_a_record_that_is_damaged_is_told(machine: Machine, damage: bytes) -> None:
+    """What follows from it is done all the same: who is wanted is let in."""
+    machine.share(a="dog")
+    (machine.root / RECORD).write_bytes(damage)
+    said = machine.share(a="cat")
+    assert said[0].startswith(f"warning: {machine.root / RECORD} is damaged (")
+    assert said[0].endswith("): look for logins that are gone in the ACLs of all roots (getfacl -R)")
+    assert list(json.loads((machine.root / RECORD).read_bytes()).values()) == [[UIDS["selsock"], UIDS["cat"]]]

@@ -149,6 +149,7 @@ def test_a_constraint_that_is_not_known_is_no_proof() -> None:
         ("shm", "read", "ipc"),
         ("fifo_file", "write", "ipc"),
         ("capability", "kill", None),
+        ("dbus", "send_msg", "ipc"),
     ],
 )
 def test_kind_of_a_permission(tclass: str, permission: str, kind: str | None) -> None:

@@ -25,7 +25,8 @@ PTRACE = frozenset(
     + ("setrlimit", "setsched", "share")
 )
 IPC = frozenset(
-    ("binder", "fd", "fifo_file", "io_uring", "ipc", "key", "memfd_file", "msg", "msgq", "sem", "shm", "sock_file")
+    ("binder", "dbus", "fd", "fifo_file", "io_uring", "ipc", "key")
+    + ("memfd_file", "msg", "msgq", "sem", "shm", "sock_file")
 )
 
 
